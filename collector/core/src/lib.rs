@@ -1,0 +1,1 @@
+//! Longpole's verbs, pure: no clock, no socket, no file, no async, no protobuf.

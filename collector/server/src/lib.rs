@@ -1,0 +1,1 @@
+//! Longpole's doors: everything that touches the outside world.

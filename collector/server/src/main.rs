@@ -1,0 +1,3 @@
+//! The `longpole` binary.
+
+fn main() {}

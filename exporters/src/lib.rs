@@ -1,0 +1,1 @@
+//! Longpole's voices: pure rendering of findings.

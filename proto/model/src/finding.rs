@@ -1,0 +1,17 @@
+//! What goes out: regressions, whose time it is, what kind it is, who gets it, and the snapshot.
+//!
+//! Owned texts, floating point and JSON-ready: findings are read, not merged.
+
+mod attribution;
+mod bottleneck;
+mod change;
+mod investigation;
+mod regression;
+mod snapshot;
+
+pub use attribution::*;
+pub use bottleneck::*;
+pub use change::*;
+pub use investigation::*;
+pub use regression::*;
+pub use snapshot::*;

@@ -1,0 +1,122 @@
+//! Trace and span identifiers, and the hash that deals traces to shards.
+//!
+//! The hash and its seed are part of the stored format: changing either is a migration.
+
+/// A W3C trace id: 16 bytes, never all zero once accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraceId(pub [u8; 16]);
+
+/// A W3C span id: 8 bytes, never all zero once accepted; all zero as a parent means "root".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpanId(pub [u8; 8]);
+
+/// Version of [`TraceId::hash`]; stands in every stored form that depends on it.
+pub const SHARD_HASH_VERSION: u32 = 1;
+/// Seed of [`TraceId::hash`]; part of the format.
+pub const SHARD_HASH_SEED: u64 = 0x6c6f_6e67_706f_6c65; // "longpole"
+/// Number of hash partitions in which open spans lie, whatever the number of shards.
+pub const PARTITIONS: usize = 256;
+
+/// The fixed mix of a trace id's low 8 bytes. Shard, partition and placebo half read disjoint bits
+/// of it, so that they are independent of one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraceHash(pub u64);
+
+impl TraceId {
+    /// Whether all bytes are zero, which W3C forbids.
+    pub fn is_zero(self) -> bool {
+        self.0 == [0; 16]
+    }
+
+    /// Mixes the low 8 bytes (big-endian) with the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+    pub fn hash(self) -> TraceHash {
+        let [.., a, b, c, d, e, f, g, h] = self.0;
+        let mut x = u64::from_be_bytes([a, b, c, d, e, f, g, h]) ^ SHARD_HASH_SEED;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        TraceHash(x ^ (x >> 31))
+    }
+}
+
+impl TraceHash {
+    /// The shard, `0..shards`, from the upper 32 bits (multiply-shift: no modulo bias, no division).
+    pub fn shard(self, shards: u32) -> u32 {
+        (((self.0 >> 32) * u64::from(shards.max(1))) >> 32) as u32
+    }
+
+    /// The partition of open spans, `0..PARTITIONS`, from the lowest 8 bits.
+    pub fn partition(self) -> usize {
+        (self.0 & 0xff) as usize
+    }
+
+    /// The placebo half, 0 or 1, from bit 8: independent of shard and partition.
+    pub fn half(self) -> usize {
+        ((self.0 >> 8) & 1) as usize
+    }
+}
+
+impl SpanId {
+    /// Whether all bytes are zero: invalid as a span id, "no parent" as a parent id.
+    pub fn is_zero(self) -> bool {
+        self.0 == [0; 8]
+    }
+
+    /// The id as a number, for sorting.
+    pub fn as_u64(self) -> u64 {
+        u64::from_be_bytes(self.0)
+    }
+}
+
+fn hex(bytes: &[u8], f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    bytes.iter().try_for_each(|b| write!(f, "{b:02x}"))
+}
+
+impl std::fmt::Display for TraceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        hex(&self.0, f)
+    }
+}
+
+impl std::fmt::Display for SpanId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        hex(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Golden values: a change here re-deals every trace of every stored log.
+    #[test]
+    fn the_hash_is_frozen() {
+        let id = |low: u64| {
+            let mut b = [7; 16];
+            b[8..].copy_from_slice(&low.to_be_bytes());
+            TraceId(b)
+        };
+        let seen: Vec<u64> = [0, 1, 2, u64::MAX].map(|x| id(x).hash().0).to_vec();
+        assert_eq!(seen, GOLDEN);
+        assert_eq!(id(1).hash().shard(8), (GOLDEN[1] >> 61) as u32);
+    }
+    const GOLDEN: [u64; 4] = [
+        1_752_292_180_560_909_209,
+        4_677_971_660_206_636_810,
+        1_028_660_570_556_229_093,
+        17_561_057_464_030_046_083,
+    ];
+
+    #[test]
+    fn shards_are_balanced_and_halves_independent() {
+        let mut seen = [[0u32; 2]; 8];
+        for i in 0..16_000u64 {
+            let mut b = [0; 16];
+            b[8..].copy_from_slice(&i.to_be_bytes());
+            let h = TraceId(b).hash();
+            seen[h.shard(8) as usize][h.half()] += 1;
+        }
+        for cell in seen.iter().flatten() {
+            assert!((850..1150).contains(cell), "{seen:?}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Path profiles: where the time of an entry operation's requests went, by band of their duration.
+//!
+//! A profile merges by addition and two of them subtract; nothing here computes one.
+
+use super::{OperationId, VersionId};
+use serde::{Deserialize, Serialize};
+
+/// Where time is spent, as far as a span shows it. CPU, lock, disk and pool are *kinds*, decided
+/// later with evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Category {
+    /// The operation's own time: not covered by any child.
+    Own = 0,
+    /// A database client span's own time.
+    Store = 1,
+    /// Client span minus its server span: network, proxies, accept queues.
+    Gap = 2,
+    /// A client span whose server side sent no span.
+    Remote = 3,
+    /// From a producer's end to its consumer's start.
+    Queue = 4,
+    /// A wait that the program declared.
+    Wait = 5,
+    /// Segment profiles only: waiting for a child segment in another process.
+    Callee = 6,
+}
+
+impl Category {
+    /// All categories, in code order (part of stored forms).
+    pub const ALL: [Self; 7] =
+        [Self::Own, Self::Store, Self::Gap, Self::Remote, Self::Queue, Self::Wait, Self::Callee];
+
+    /// Label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Store => "store",
+            Self::Gap => "gap",
+            Self::Remote => "remote",
+            Self::Queue => "queue",
+            Self::Wait => "wait",
+            Self::Callee => "callee",
+        }
+    }
+}
+
+/// A place where time is spent. For [`Category::Gap`], [`Category::Queue`] and [`Category::Callee`]
+/// `operation` is the caller's side and `peer` the callee's; else `peer` is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SiteKey {
+    /// The operation whose span shows it.
+    pub operation: OperationId,
+    /// The other side of an edge.
+    pub peer: OperationId,
+    /// What the span shows.
+    pub category: Category,
+}
+
+/// What a profile row covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Scope {
+    /// The whole trace below its root.
+    Trace = 0,
+    /// One segment: what hangs below a server, consumer or root span in its process.
+    Segment = 1,
+}
+
+/// The entry operation side of a profile row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryKey {
+    /// Whole traces or segments.
+    pub scope: Scope,
+    /// The entry operation.
+    pub operation: OperationId,
+    /// Its version.
+    pub version: VersionId,
+    /// Whether the entry failed.
+    pub failed: bool,
+    /// log2 band of the entry's duration: `floor(log2(max(ns, 1)))`, 0 to 63.
+    pub band: u8,
+}
+
+/// How many entries a key saw and how long they took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EntryValue {
+    /// Entries, 16.16 weighted.
+    pub weight: u64,
+    /// Entries, counted.
+    pub entries: u64,
+    /// Their durations in nanoseconds, weighted (rounded per entry).
+    pub duration_ns: u64,
+}
+
+/// What one site took below one entry key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PathValue {
+    /// Visits, 16.16 weighted.
+    pub visits: u64,
+    /// Nanoseconds on the critical path, weighted (rounded per visit).
+    pub critical_ns: u64,
+    /// Nanoseconds of own time, on the path or beside it, weighted (rounded per visit).
+    pub self_ns: u64,
+}
+
+impl EntryValue {
+    /// Adds another value.
+    pub fn merge(&mut self, other: &Self) {
+        self.weight = self.weight.saturating_add(other.weight);
+        self.entries = self.entries.saturating_add(other.entries);
+        self.duration_ns = self.duration_ns.saturating_add(other.duration_ns);
+    }
+}
+
+impl PathValue {
+    /// Adds another value.
+    pub fn merge(&mut self, other: &Self) {
+        self.visits = self.visits.saturating_add(other.visits);
+        self.critical_ns = self.critical_ns.saturating_add(other.critical_ns);
+        self.self_ns = self.self_ns.saturating_add(other.self_ns);
+    }
+}
+
+/// The log2 band of a duration.
+pub fn band_of(duration_ns: u64) -> u8 {
+    (63 - duration_ns.max(1).leading_zeros()) as u8
+}

@@ -1,0 +1,234 @@
+//! What one window saw, in integers, so that summaries merge in any order to the same bytes.
+//!
+//! A summary holds sorted rows; the aggregator's own working tables are elsewhere.
+
+use super::{
+    EntryKey, EntryValue, Fixed, OperationId, PathValue, SeriesId, SiteKey, Sketch, Tally, TraceId,
+    VersionId, Window,
+};
+
+/// Exemplars kept per operation and window.
+pub const EXEMPLARS: usize = 4;
+
+/// What rate, errors and duration are kept by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RedKey {
+    /// Operation.
+    pub operation: OperationId,
+    /// Version.
+    pub version: VersionId,
+}
+
+/// A trace that a number points at, chosen by lowest trace hash: the same whatever the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exemplar {
+    /// Hash of the trace; the sort key.
+    pub hash: u64,
+    /// Trace.
+    pub trace: TraceId,
+    /// Duration of the span in nanoseconds.
+    pub duration_ns: u64,
+}
+
+/// Rate, errors, duration of one operation and version in one window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedSummary {
+    /// Spans, counted.
+    pub spans: u64,
+    /// Failed spans, counted.
+    pub failed: u64,
+    /// Spans, 16.16 weighted.
+    pub weight: u64,
+    /// Failed spans, 16.16 weighted.
+    pub failed_weight: u64,
+    /// Durations by placebo half (see [`super::TraceHash::half`]); their merge is the distribution.
+    pub halves: [Sketch; 2],
+    /// Up to [`EXEMPLARS`] slowest-band traces by lowest hash.
+    pub exemplars: Vec<Exemplar>,
+}
+
+impl RedSummary {
+    /// The whole distribution of durations.
+    pub fn durations(&self) -> Sketch {
+        let mut all = self.halves[0].clone();
+        all.merge(&self.halves[1]);
+        all
+    }
+
+    /// Adds another summary.
+    pub fn merge(&mut self, other: &Self) {
+        self.spans += other.spans;
+        self.failed += other.failed;
+        self.weight = self.weight.saturating_add(other.weight);
+        self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
+        for (mine, theirs) in self.halves.iter_mut().zip(&other.halves) {
+            mine.merge(theirs);
+        }
+        for e in &other.exemplars {
+            self.offer(*e);
+        }
+    }
+
+    /// Keeps `candidate` if it belongs to the kept ones: highest duration band first, then lowest
+    /// hash. The choice does not depend on the order of offers.
+    pub fn offer(&mut self, candidate: Exemplar) {
+        let rank =
+            |e: &Exemplar| (63 - super::band_of(e.duration_ns), e.hash, e.trace, e.duration_ns);
+        match self.exemplars.binary_search_by_key(&rank(&candidate), rank) {
+            Ok(_) => {}
+            Err(at) if at < EXEMPLARS => {
+                self.exemplars.insert(at, candidate);
+                self.exemplars.truncate(EXEMPLARS);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// How long single visits of a site took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteSummary {
+    /// Visits, counted.
+    pub visits: u64,
+    /// Visits whose span failed, counted.
+    pub failed: u64,
+    /// Nanoseconds of own time per visit.
+    pub durations: Sketch,
+}
+
+impl SiteSummary {
+    /// Adds another summary.
+    pub fn merge(&mut self, other: &Self) {
+        self.visits += other.visits;
+        self.failed += other.failed;
+        self.durations.merge(&other.durations);
+    }
+}
+
+/// What one metric series did in one window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeriesSummary {
+    /// Points.
+    pub points: u64,
+    /// Sum of gauge values, or of what counters gained.
+    pub sum: Fixed,
+    /// Nanoseconds that the counters' gains cover; 0 for gauges.
+    pub covered_ns: u64,
+    /// Smallest value (gauges) or gain.
+    pub min: Fixed,
+    /// Greatest value (gauges) or gain.
+    pub max: Fixed,
+}
+
+impl SeriesSummary {
+    /// Adds another summary.
+    pub fn merge(&mut self, other: &Self) {
+        if other.points == 0 {
+            return;
+        }
+        if self.points == 0 {
+            *self = *other;
+            return;
+        }
+        self.points += other.points;
+        self.sum = self.sum.plus(other.sum);
+        self.covered_ns = self.covered_ns.saturating_add(other.covered_ns);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
+    /// The window's value: a gain per second for counters, the mean of the points for gauges.
+    /// `None` without points.
+    pub fn value(&self) -> Option<f64> {
+        match (self.points, self.covered_ns) {
+            (0, _) => None,
+            (n, 0) => Some(self.sum.to_f64() / n as f64),
+            (_, ns) => Some(self.sum.to_f64() / (ns as f64 / super::SECOND as f64)),
+        }
+    }
+}
+
+/// An error type seen at an operation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FaultKey {
+    /// Where.
+    pub operation: OperationId,
+    /// Exception or error type.
+    pub error: String,
+}
+
+/// All that one window saw. Rows are sorted by key and unique.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowSummary {
+    /// The window.
+    pub window: Window,
+    /// Rate, errors, duration.
+    pub red: Vec<(RedKey, RedSummary)>,
+    /// Entries of path profiles.
+    pub entries: Vec<(EntryKey, EntryValue)>,
+    /// Rows of path profiles.
+    pub paths: Vec<((EntryKey, SiteKey), PathValue)>,
+    /// Distributions of single visits.
+    pub sites: Vec<(SiteKey, SiteSummary)>,
+    /// Metric series.
+    pub series: Vec<(SeriesId, SeriesSummary)>,
+    /// Error types, with their weighted (16.16) counts.
+    pub faults: Vec<(FaultKey, u64)>,
+    /// Counters of what came in while the window was filled.
+    pub tally: Tally,
+    /// Shards that did not speak in time; rate tests do not run on such a window.
+    pub missing_shards: u32,
+}
+
+/// Merges sorted, unique rows into sorted, unique rows.
+fn merge_rows<K: Ord + Clone, V: Clone>(
+    mine: &mut Vec<(K, V)>,
+    theirs: &[(K, V)],
+    add: impl Fn(&mut V, &V),
+) {
+    if theirs.is_empty() {
+        return;
+    }
+    let mut out = Vec::with_capacity(mine.len() + theirs.len());
+    let mut left = std::mem::take(mine).into_iter().peekable();
+    for (key, value) in theirs {
+        while let Some(row) = left.next_if(|(k, _)| k < key) {
+            out.push(row);
+        }
+        match left.next_if(|(k, _)| k == key) {
+            Some((k, mut v)) => {
+                add(&mut v, value);
+                out.push((k, v));
+            }
+            None => out.push((key.clone(), value.clone())),
+        }
+    }
+    out.extend(left);
+    *mine = out;
+}
+
+impl WindowSummary {
+    /// An empty summary of a window: it says "I saw nothing", which is an answer.
+    pub fn empty(window: Window) -> Self {
+        Self { window, ..Self::default() }
+    }
+
+    /// Adds another summary; the window becomes the hull of both. Order does not matter.
+    pub fn merge(&mut self, other: &Self) {
+        if other.window.length() > 0 {
+            if self.window.length() == 0 {
+                self.window = other.window;
+            }
+            self.window.start = self.window.start.min(other.window.start);
+            self.window.end = self.window.end.max(other.window.end);
+        }
+        merge_rows(&mut self.red, &other.red, RedSummary::merge);
+        merge_rows(&mut self.entries, &other.entries, EntryValue::merge);
+        merge_rows(&mut self.paths, &other.paths, PathValue::merge);
+        merge_rows(&mut self.sites, &other.sites, SiteSummary::merge);
+        merge_rows(&mut self.series, &other.series, SeriesSummary::merge);
+        merge_rows(&mut self.faults, &other.faults, |a, b| *a = a.saturating_add(*b));
+        self.tally.merge(&other.tally);
+        self.missing_shards += other.missing_shards;
+    }
+}

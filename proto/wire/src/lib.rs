@@ -1,0 +1,1 @@
+//! Longpole's own messages.

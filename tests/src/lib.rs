@@ -1,0 +1,1 @@
+//! Longpole's judge: what its tests share.

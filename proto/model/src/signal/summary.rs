@@ -164,6 +164,9 @@ pub struct WindowSummary {
     pub window: Window,
     /// Rate, errors, duration.
     pub red: Vec<(RedKey, RedSummary)>,
+    /// The same for spans that came behind the watermark while this window was filled: they enter
+    /// totals, never a closed window.
+    pub late: Vec<(RedKey, RedSummary)>,
     /// Entries of path profiles.
     pub entries: Vec<(EntryKey, EntryValue)>,
     /// Rows of path profiles.
@@ -223,6 +226,7 @@ impl WindowSummary {
             self.window.end = self.window.end.max(other.window.end);
         }
         merge_rows(&mut self.red, &other.red, RedSummary::merge);
+        merge_rows(&mut self.late, &other.late, RedSummary::merge);
         merge_rows(&mut self.entries, &other.entries, EntryValue::merge);
         merge_rows(&mut self.paths, &other.paths, PathValue::merge);
         merge_rows(&mut self.sites, &other.sites, SiteSummary::merge);

@@ -4,5 +4,8 @@
 //! the sentence that names them all. Time is an argument everywhere. Same input, same bytes out.
 
 pub mod aggregate;
+pub mod catalog;
+pub mod engine;
+pub mod facts;
 mod hash;
 pub mod limits;

@@ -7,7 +7,7 @@
 
 use super::open::{OpenSpan, Settled};
 use super::tree::{NOBODY, Tree};
-use super::{Catalog, RedId};
+use crate::catalog::{Catalog, RedId};
 use longpole_model::signal::{
     Category, EntryKey, EntryValue, OperationId, PathValue, Scope, SiteKey, SpanCategory, SpanKind,
     Tally, Timestamp, band_of,

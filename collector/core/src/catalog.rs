@@ -3,7 +3,10 @@
 //!
 //! Ids are given in order of appearance in the log; they never leave the process.
 
-use super::role::role_of;
+mod role;
+
+pub use role::role_of;
+
 use crate::limits::Limits;
 use longpole_model::signal::{
     Batch, OVERFLOW_NAME, Operation, OperationId, OperationRow, RedKey, Resource, SECOND, SeriesId,

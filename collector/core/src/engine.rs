@@ -1,0 +1,9 @@
+//! The sentence itself: record, close, observe. The only place that names all of the verbs.
+//!
+//! The engine is pure: the log's stamps are its only time, and the same log gives the same bytes
+//! whatever the number of shards. It reads no file and renders nothing.
+
+pub mod history;
+mod intake;
+
+pub use intake::{Engine, Settings};

@@ -3,6 +3,7 @@
 //! The engine is pure: the log's stamps are its only time, and the same log gives the same bytes
 //! whatever the number of shards. It reads no file and renders nothing.
 
+pub mod diagnose;
 pub mod history;
 mod intake;
 

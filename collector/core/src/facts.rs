@@ -5,13 +5,17 @@
 //! own 90th percentile, and what they exceed it by is summed.
 
 mod calls;
+mod graph;
 mod series;
+mod service;
 mod shift;
 mod sites;
 mod stretch;
 
 pub use calls::{CallFacts, Calls};
+pub use graph::Graph;
 pub use series::{SeriesFact, series_facts};
+pub use service::{CLEAR, CPU_STEP, Facts};
 pub use shift::{Shift, median, robust_sigma};
 pub use sites::{Flow, FlowFact, flows};
 pub use stretch::Stretch;

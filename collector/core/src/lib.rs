@@ -5,6 +5,7 @@
 
 pub mod aggregate;
 pub mod catalog;
+pub mod classify;
 pub mod engine;
 pub mod facts;
 mod hash;

@@ -7,7 +7,7 @@
 use super::shift::{median, robust_sigma};
 use super::{Shift, Stretch};
 use crate::catalog::Catalog;
-use longpole_model::signal::{SeriesId, SeriesIdentity, WindowSummary};
+use longpole_model::signal::{Role, SeriesId, SeriesIdentity, WindowSummary};
 use std::collections::BTreeMap;
 
 /// How one series changed.
@@ -47,8 +47,8 @@ pub fn series_facts(
     after: &Stretch,
     catalog: &Catalog,
 ) -> BTreeMap<SeriesId, SeriesFact> {
-    let then = values(&before.windows);
-    let now = values(&after.windows);
+    let then = values(&before.windows, catalog);
+    let now = values(&after.windows, catalog);
     let mut out = BTreeMap::new();
     for (id, baseline) in then {
         let (Some(window), Some(identity)) = (now.get(&id), catalog.series().get(id.0 as usize))
@@ -62,14 +62,32 @@ pub fn series_facts(
     out
 }
 
+/// Brings a value to the base unit of its role: times to seconds, shares to 0..1, availability to
+/// the share of failures.
+fn normal(identity: &SeriesIdentity, value: f64) -> f64 {
+    let says = |word: &str| identity.name.split(|c: char| !c.is_alphanumeric()).any(|w| w == word);
+    let percent = identity.unit == "%" || says("percent");
+    let value = if percent { value / 100.0 } else { value };
+    match identity.role {
+        Role::Errors if says("availability") => 1.0 - value,
+        Role::Latency | Role::Saturation if identity.unit == "ms" || says("ms") => value / 1e3,
+        Role::Latency | Role::Saturation if identity.unit == "us" || says("us") => value / 1e6,
+        Role::Latency | Role::Saturation if identity.unit == "ns" => value / 1e9,
+        _ => value,
+    }
+}
+
+/// Least spread that a share of requests can be trusted to have: half a percent.
+const SHARE_NOISE: f64 = 0.005;
+
 /// (seconds, value) per window that has any.
-fn values(windows: &[WindowSummary]) -> BTreeMap<SeriesId, Vec<(f64, f64)>> {
+fn values(windows: &[WindowSummary], catalog: &Catalog) -> BTreeMap<SeriesId, Vec<(f64, f64)>> {
     let mut out: BTreeMap<SeriesId, Vec<(f64, f64)>> = BTreeMap::new();
     for w in windows {
         let at = w.window.start.0 as f64 / 1e9;
         for (id, s) in &w.series {
-            if let Some(v) = s.value() {
-                out.entry(*id).or_default().push((at, v));
+            if let (Some(v), Some(identity)) = (s.value(), catalog.series().get(id.0 as usize)) {
+                out.entry(*id).or_default().push((at, normal(identity, v)));
             }
         }
     }
@@ -94,6 +112,7 @@ fn fact(identity: &SeriesIdentity, baseline: &[(f64, f64)], window: &[(f64, f64)
             then.windows(length).map(|w| extreme(&mut w.to_vec(), high)).collect();
         let center = median(&mut rolling);
         let sigma = robust_sigma(&then).max(robust_sigma(&rolling)).max(0.02 * center.abs());
+        let sigma = if is_share(identity) { sigma.max(SHARE_NOISE) } else { sigma };
         Shift { before: center, after: extreme(&mut now.clone(), high), sigma, samples }
     };
     let (mut up, mut down) = (side(true), side(false));
@@ -118,6 +137,13 @@ fn fact(identity: &SeriesIdentity, baseline: &[(f64, f64)], window: &[(f64, f64)
         growth_per_minute: slope(window) * 60.0 / middle.abs().max(1e-12),
         ends,
     }
+}
+
+/// Whether values are shares of requests (0 to 1).
+fn is_share(identity: &SeriesIdentity) -> bool {
+    identity.role == Role::Errors
+        && (identity.unit == "%"
+            || ["ratio", "availability", "percent"].iter().any(|w| identity.name.contains(w)))
 }
 
 /// Least-squares slope per second.

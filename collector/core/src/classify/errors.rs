@@ -46,7 +46,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     // DNS, proxies and other network facilities that fail are the network's business.
     let of_network = facts.series_of(service, Role::Errors, Facility::Network).next().is_some();
     let kind = if of_network { BottleneckKind::NetworkIo } else { BottleneckKind::Errors };
-    let impact = Impact::Failures(share);
+    let impact = Impact::Failures(share * facts.calls_per_second(service));
     let service = service.to_owned();
     Some(Hypothesis { service, kind, strength, impact, evidence: all, site })
 }

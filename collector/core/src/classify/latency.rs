@@ -41,6 +41,9 @@ fn weight(s: &SeriesFact) -> f64 {
 
 /// How a service's latency grew, if it clearly did.
 pub(super) fn slowest<'a>(facts: &'a Facts, service: &str) -> Option<Slower<'a>> {
+    if facts.is_idle(service) {
+        return None;
+    }
     let facilities = [Facility::Request, Facility::Network, Facility::Other];
     let all = facilities.iter().flat_map(|f| facts.series_of(service, Role::Latency, *f));
     let grown: Vec<&SeriesFact> = all
@@ -49,10 +52,8 @@ pub(super) fn slowest<'a>(facts: &'a Facts, service: &str) -> Option<Slower<'a>>
         .collect();
     let series = grown.iter().copied().max_by(|a, b| a.up.z().total_cmp(&b.up.z()))?;
     let seconds = grown.iter().map(|s| s.up.delta()).fold(0.0, f64::max);
-    let rates = facts.series_of(service, Role::Rate, Facility::Request);
-    let rate = rates.map(|s| s.medians[1]).fold(0.0, f64::max);
-    let rate = if rate > 0.0 { rate } else { 1.0 };
-    let waiting = grown.iter().map(|s| s.up.delta() * weight(s)).sum::<f64>() * rate;
+    let per_call = grown.iter().map(|s| s.up.delta() * weight(s)).sum::<f64>();
+    let waiting = per_call * facts.calls_per_second(service);
     Some(Slower { series, seconds, waiting })
 }
 

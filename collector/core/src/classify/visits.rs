@@ -38,15 +38,32 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         .collect();
     stopped.sort_by(|a, b| a.z.total_cmp(&b.z));
     let worst = stopped.first()?;
-    let lost = 1.0 - worst.per_request[1] / worst.per_request[0];
+    let mut strength = 0.6 + 0.4 * ramp(-worst.z, CLEAR_VISITS, 15.0);
+    // Visits that moved to a sibling are another mix of requests, not an early return.
+    let (lost, gained) = balance(facts, worst.entry);
+    if gained >= 0.5 * lost {
+        strength *= 0.4;
+    }
     Some(Hypothesis {
         service: service.to_owned(),
         kind: BottleneckKind::Errors,
-        strength: 0.6 + 0.4 * ramp(-worst.z, CLEAR_VISITS, 15.0),
-        impact: Impact::Failures(lost),
+        strength,
+        impact: Impact::Failures(lost / facts.seconds[1]),
         evidence: stopped.iter().take(3).map(|c| seen(facts, c, "stopped for part")).collect(),
         site: Some(worst.site),
     })
+}
+
+/// Visits that an entry's sites lost and gained in the window, each only where it is clear.
+fn balance(facts: &Facts, entry: longpole_model::signal::OperationId) -> (f64, f64) {
+    let of_entry = facts.calls.iter().filter(|c| c.entry == entry && c.z.abs() >= CLEAR_VISITS);
+    of_entry.filter(|c| c.site.category != Category::Callee).fold(
+        (0.0, 0.0),
+        |(lost, gained), c| {
+            let moved = surplus(c) * c.requests[1];
+            (lost + (-moved).max(0.0), gained + moved.max(0.0))
+        },
+    )
 }
 
 /// Extra visits per request.

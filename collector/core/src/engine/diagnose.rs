@@ -35,7 +35,7 @@ pub fn diagnose(
 ) -> Vec<Bottleneck> {
     let facts = Facts::new(before, after, declared, catalog);
     let mut all: Vec<(f64, Hypothesis)> = Vec::new();
-    let found = hypotheses(&facts);
+    let found = explain(hypotheses(&facts), &facts);
     let most = Most::of(&found);
     for h in found {
         let score = h.strength * (0.3 + 0.7 * most.share(h.impact)) * fits(&facts, target, &h);
@@ -68,6 +68,50 @@ pub fn diagnose(
         });
     }
     out
+}
+
+/// A resource that ran out explains the symptoms of its own service and of those that call it: what
+/// only series show as slow or failing gives way to it.
+fn explain(mut all: Vec<Hypothesis>, facts: &Facts) -> Vec<Hypothesis> {
+    let resources: Vec<(String, f64)> = all
+        .iter()
+        .filter(|h| h.strength >= CLEAR_RESOURCE && is_resource(h.kind))
+        .map(|h| (h.service.clone(), h.strength))
+        .collect();
+    for h in &mut all {
+        let symptom = h.site.is_none() && !is_resource(h.kind);
+        let below = facts.graph.below(&h.service);
+        let explained =
+            resources.iter().any(|(s, _)| *s == h.service || below.contains(s.as_str()));
+        if symptom && explained {
+            h.strength *= 0.5;
+        }
+    }
+    all
+}
+
+/// A resource hypothesis this clear explains symptoms above it.
+const CLEAR_RESOURCE: f64 = 0.5;
+
+fn is_resource(kind: BottleneckKind) -> bool {
+    use BottleneckKind as K;
+    match kind {
+        K::Cpu
+        | K::DatabaseIo
+        | K::DiskIo
+        | K::Memory
+        | K::Lock
+        | K::Queue
+        | K::GpuCompute
+        | K::GpuMemory => true,
+        K::NetworkIo
+        | K::ChattyCalls
+        | K::Downstream
+        | K::Errors
+        | K::Load
+        | K::Configuration
+        | K::None => false,
+    }
 }
 
 /// A site in words.

@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Smallest growth of processor use that counts, as a share of the limit (METHODS: .25 or more in
 /// 29 of 31 faults; half of that leaves a margin for short windows).
 pub const CPU_STEP: f64 = 0.15;
+/// Chance of a flow's count of slow visits at which it is believed: a diagnosis looks at hundreds.
+const LEAST_CHANCE: f64 = 1e-5;
+/// Requests in the window below which quantiles of a series are chance.
+const MIN_REQUESTS: f64 = 20.0;
 /// Spreads that a metric has to move.
 pub const CLEAR: f64 = 4.0;
 
@@ -116,6 +120,24 @@ impl Facts {
         best.map(|(rise, _, s)| (rise, s))
     }
 
+    /// Requests per second that a service takes in the window: from its own spans, else from its
+    /// rate series, else 1.
+    pub fn calls_per_second(&self, service: &str) -> f64 {
+        if let Some(f) = self.flow(service, Category::Own) {
+            return f.visits[1] as f64 / self.seconds[1];
+        }
+        let rates = self.series_of(service, Role::Rate, Facility::Request);
+        let rate = rates.map(|s| s.medians[1]).fold(0.0, f64::max);
+        if rate > 0.0 { rate } else { 1.0 }
+    }
+
+    /// Whether the service's rate series say that it took too few requests in the window for its
+    /// latency series to mean anything.
+    pub fn is_idle(&self, service: &str) -> bool {
+        let mut rates = self.series_of(service, Role::Rate, Facility::Request).peekable();
+        rates.peek().is_some() && rates.all(|s| s.medians[1] * self.seconds[1] < MIN_REQUESTS)
+    }
+
     /// Who owns a gap that grew: the caller, when its threads wake late towards most of those it
     /// calls; else the callee, whose network everybody waits for.
     pub fn caller_owns(&self, caller: &str, callee: &str) -> bool {
@@ -141,11 +163,12 @@ impl Facts {
 
 impl FlowFact {
     /// Whether visits clearly got slower: at least three tenths of them are above the baseline's
-    /// p90 (a tenth is normal), far outside the baseline's own spread, and by a millisecond or more
-    /// on average over all visits.
+    /// p90 (a tenth is normal), far outside the baseline's own spread, hardly by chance, and by a
+    /// millisecond or more on average over all visits.
     pub fn grew(&self) -> bool {
         self.share.after >= 0.3
-            && self.share.z() >= 3.0
+            && self.share.z() >= CLEAR
+            && self.chance < LEAST_CHANCE
             && self.excess_ns.delta() >= 1e6
             && self.excess_ns.z() >= 3.0
     }

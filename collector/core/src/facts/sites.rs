@@ -34,6 +34,8 @@ pub struct FlowFact {
     pub failed: Shift,
     /// Visits in baseline and window.
     pub visits: [u64; 2],
+    /// Chance of at least so many slow visits if a tenth of them were slow (binomial tail).
+    pub chance: f64,
     /// The site that contributes most of the excess, with its p50 and p99 before and after (ns).
     pub worst: Option<(SiteKey, [u64; 2], [u64; 2])>,
     /// Sites with enough visits to judge, and how many of them moved (share above doubled).
@@ -148,11 +150,52 @@ fn fact(sites: &[(&SiteKey, &SiteSummary)], before: &Stretch, after: &Stretch) -
         }
     }
     FlowFact {
+        chance: binomial_tail(now.visits.round() as u64, now.slow.round() as u64, 1.0 - SLOW),
         share: shift(|s| s.slow, binomial(0.1)),
         excess_ns: shift(|s| s.excess, 1_000.0),
         failed: shift(|s| s.failed, binomial(failed.clamp(0.01, 0.99))),
         visits: samples,
         worst: worst.map(|(_, k, a, b)| (k, a, b)),
         moved_sites,
+    }
+}
+
+/// P(X >= k) for X binomial with `n` trials of probability `p`, by summing logarithms of terms.
+fn binomial_tail(n: u64, k: u64, p: f64) -> f64 {
+    if k == 0 {
+        return 1.0;
+    }
+    if k > n {
+        return 0.0;
+    }
+    // Terms shrink geometrically above the mean: stop when they no longer matter.
+    let mut log_term = (0..k).map(|i| ((n - i) as f64 / (k - i) as f64).ln()).sum::<f64>()
+        + k as f64 * p.ln()
+        + (n - k) as f64 * (1.0 - p).ln();
+    let mut sum = 0.0;
+    for i in k..=n {
+        let term = log_term.exp();
+        sum += term;
+        if i as f64 > n as f64 * p && term < sum * 1e-9 {
+            break;
+        }
+        log_term += ((n - i) as f64 / (i + 1) as f64 * p / (1.0 - p)).ln();
+    }
+    sum.min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::binomial_tail;
+
+    /// Reference values: scipy.stats.binom.sf(k - 1, n, p) of SciPy 1.11.
+    #[test]
+    fn tails_match_scipy() {
+        for (n, k, want) in
+            [(12, 5, 4.329_143e-3), (100, 20, 1.978_561e-3), (10, 10, 1e-10), (50, 0, 1.0)]
+        {
+            let got = binomial_tail(n, k, 0.1);
+            assert!((got - want).abs() <= 1e-4 * want, "{n} {k}: {got}");
+        }
     }
 }

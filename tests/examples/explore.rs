@@ -27,7 +27,16 @@ fn main() {
             let n = |e: &str| Timestamp(label[k][e].as_u64().unwrap());
             Window { start: n("start_unix_nano"), end: n("end_unix_nano") }
         };
-        let (normal, fault) = (stretch("normal"), stretch("fault"));
+        let (mut normal, mut fault) = (stretch("normal"), stretch("fault"));
+        if let Ok(at) = std::env::var("AA") {
+            // A/A: the end of the normal stretch against what came before it.
+            let share: f64 = at.parse().unwrap();
+            let length = (fault.length()).min(normal.length() / 3);
+            let room = normal.length() - length;
+            let start = normal.start.plus(room / 2 + ((room / 2) as f64 * share) as u64);
+            fault = Window { start, end: start.plus(length) };
+            normal.end = start;
+        }
         let mut batches: Vec<Batch> =
             frames(&dir.join("traces.otlp.binpb.zst")).iter().map(|b| decode::traces(b)).collect();
         batches

@@ -20,7 +20,7 @@ pub(super) fn failing(facts: &Facts, service: &str) -> Option<(Shift, Evidence, 
     }
     let facilities = [Facility::Request, Facility::Other, Facility::Network];
     let series = facilities.iter().flat_map(|f| facts.series_of(service, Role::Errors, *f));
-    let risen = series.filter(|s| s.up.z() >= CLEAR && s.up.delta() >= STEP);
+    let risen = series.filter(|s| s.rose() && s.up.delta() >= STEP);
     let s = risen.max_by(|a, b| a.up.z().total_cmp(&b.up.z()))?;
     let claim = format!("{} of {service} rose", s.identity.name);
     let e = evidence(claim, &s.identity.name, &s.identity.unit, &s.up, true);

@@ -47,7 +47,7 @@ pub(super) fn slowest<'a>(facts: &'a Facts, service: &str) -> Option<Slower<'a>>
     let facilities = [Facility::Request, Facility::Network, Facility::Other];
     let all = facilities.iter().flat_map(|f| facts.series_of(service, Role::Latency, *f));
     let grown: Vec<&SeriesFact> = all
-        .filter(|s| s.up.z() >= CLEAR && s.up.delta() >= STEP.0)
+        .filter(|s| s.rose() && s.up.delta() >= STEP.0)
         .filter(|s| s.up.ratio().is_none_or(|r| r >= STEP.1))
         .collect();
     let series = grown.iter().copied().max_by(|a, b| a.up.z().total_cmp(&b.up.z()))?;
@@ -67,6 +67,18 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let name = &s.identity.name;
     let mut seen = vec![evidence(format!("{name} of {service} rose"), name, "s", &s.up, true)];
     let mut strength = 0.5 + 0.4 * ramp(s.up.z(), CLEAR, 30.0);
+    // One series of one service may jump by itself: somebody else must feel it. Where spans are at
+    // hand and this service has none, its series are at best a symptom.
+    let neighbours = facts.graph.callers(service).chain(facts.graph.callees(service));
+    let others: Vec<&str> = if facts.graph.is_empty() {
+        facts.services.iter().map(String::as_str).filter(|s| *s != service).collect()
+    } else {
+        neighbours.collect()
+    };
+    let felt = |s: &&str| slowest(facts, s).is_some() || super::errors::failing(facts, s).is_some();
+    if !others.iter().any(felt) || facts.flows.values().any(|f| f.visits[1] >= 20) {
+        strength *= 0.3;
+    }
     let below = facts.graph.below(service).into_iter();
     let deeper = below
         .filter_map(|c| Some((c, slowest(facts, c)?)))

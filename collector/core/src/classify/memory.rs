@@ -16,7 +16,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let killed = facts
         .series_of(service, Role::Errors, Facility::Memory)
         .chain(facts.series_of(service, Role::Saturation, Facility::Memory))
-        .find(|s| s.up.z() >= CLEAR && s.up.delta() > 0.0);
+        .find(|s| s.rose());
     if let Some(s) = killed {
         strength = if s.identity.role == Role::Errors { 0.95 } else { 0.6 };
         let claim = format!("{} rose", s.identity.name);

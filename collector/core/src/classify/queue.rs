@@ -8,8 +8,7 @@ use longpole_model::signal::{Facility, Role};
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let facilities = [Facility::Pool, Facility::Queue, Facility::Lock];
     let waiting = facilities.iter().flat_map(|f| facts.series_of(service, Role::Saturation, *f));
-    let grown =
-        waiting.filter(|s| s.up.z() >= CLEAR && s.up.after >= 2.0 * s.baseline_max.max(0.0));
+    let grown = waiting.filter(|s| s.rose() && s.up.after >= 2.0 * s.baseline_max.max(0.0));
     let s = grown.max_by(|a, b| a.up.z().total_cmp(&b.up.z()))?;
     let name = &s.identity.name;
     let claim = format!("{name} of {service} rose: work waits");

@@ -11,12 +11,12 @@ const CLEAR_VISITS: f64 = 5.0;
 /// Visits that fall below this share of what they were have stopped for part of the requests.
 const STOPPED: f64 = 0.7;
 /// Visits that multiply by this are a pattern, not a mix.
-const MULTIPLIED: f64 = 2.0;
+const MULTIPLIED: f64 = 3.0;
 
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let own = || facts.calls.iter().filter(|c| facts.name_of(c.entry) == service);
     let multiplied = own()
-        .filter(|c| c.z >= CLEAR_VISITS && surplus(c) >= 1.0)
+        .filter(|c| c.z >= CLEAR_VISITS && surplus(c) >= 2.0)
         .filter(|c| c.per_request[1] >= MULTIPLIED * c.per_request[0])
         .filter(|c| {
             matches!(c.site.category, Category::Store | Category::Remote | Category::Callee)

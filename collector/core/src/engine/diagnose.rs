@@ -166,6 +166,8 @@ impl Most {
 /// and of the family that the symptom belongs to.
 fn fits(facts: &Facts, target: Option<&Target>, h: &Hypothesis) -> f64 {
     let Some(target) = target else { return 1.0 };
+    // A symptom that the target's own series do not show is not in this data.
+    let shown = target.symptom.is_none_or(|role| facts.shows(&target.service, role));
     let below = facts.graph.below(&target.service);
     let place =
         if h.service == target.service || below.contains(h.service.as_str()) { 1.0 } else { 0.6 };
@@ -175,7 +177,7 @@ fn fits(facts: &Facts, target: Option<&Target>, h: &Hypothesis) -> f64 {
         Some(Role::Latency) if failing => 0.8,
         _ => 1.0,
     };
-    place * family
+    place * family * if shown { 1.0 } else { 0.5 }
 }
 
 /// Confidence from the score and the lead over the strongest rival.

@@ -21,6 +21,8 @@ pub struct SeriesFact {
     pub down: Shift,
     /// Median of the baseline and median of the window.
     pub medians: [f64; 2],
+    /// Greatest value of the baseline's own high ends: what the series reaches when nothing is wrong.
+    pub reach: f64,
     /// Greatest value in the baseline.
     pub baseline_max: f64,
     /// Smallest value in the baseline.
@@ -32,6 +34,13 @@ pub struct SeriesFact {
 }
 
 impl SeriesFact {
+    /// Whether it clearly rose: by [`super::CLEAR`] spreads, and a fifth above whatever it reached
+    /// over stretches of the same length in the baseline.
+    pub fn rose(&self) -> bool {
+        let margin = 1.2 * self.reach.abs();
+        self.up.z() >= super::CLEAR && self.up.after > if self.reach > 0.0 { margin } else { 0.0 }
+    }
+
     /// The side that moved more.
     pub fn strongest(&self) -> &Shift {
         if self.up.z() >= -self.down.z() { &self.up } else { &self.down }
@@ -115,6 +124,8 @@ fn fact(identity: &SeriesIdentity, baseline: &[(f64, f64)], window: &[(f64, f64)
         let sigma = if is_share(identity) { sigma.max(SHARE_NOISE) } else { sigma };
         Shift { before: center, after: extreme(&mut now.clone(), high), sigma, samples }
     };
+    let highs = then.windows(length).map(|w| extreme(&mut w.to_vec(), true));
+    let reach = highs.fold(f64::MIN, f64::max);
     let (mut up, mut down) = (side(true), side(false));
     // A series that never moved (all zero, say) has no spread of its own: any change of it is
     // taken as ten spreads, and judged by its size elsewhere.
@@ -131,6 +142,7 @@ fn fact(identity: &SeriesIdentity, baseline: &[(f64, f64)], window: &[(f64, f64)
         identity: identity.clone(),
         up,
         down,
+        reach,
         medians: [middle, median(&mut now)],
         baseline_max,
         baseline_min,

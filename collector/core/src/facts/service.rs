@@ -120,6 +120,13 @@ impl Facts {
         best.map(|(rise, _, s)| (rise, s))
     }
 
+    /// Whether any series of that role of a service clearly rose, or the service has none to show it.
+    pub fn shows(&self, service: &str, role: Role) -> bool {
+        let all = self.series.get(service).into_iter().flatten();
+        let mut all = all.filter(|s| s.identity.role == role).peekable();
+        all.peek().is_none() || all.any(|s| s.up.z() >= 2.0)
+    }
+
     /// Requests per second that a service takes in the window: from its own spans, else from its
     /// rate series, else 1.
     pub fn calls_per_second(&self, service: &str) -> f64 {

@@ -4,5 +4,7 @@
 //! the sentence that names them all. Time is an argument everywhere. Same input, same bytes out.
 
 pub mod aggregate;
+pub mod engine;
 mod hash;
 pub mod limits;
+pub mod route;

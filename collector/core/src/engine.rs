@@ -1,0 +1,3 @@
+//! The sentence itself: the only place that names all of the verbs.
+
+pub mod investigations;

@@ -64,9 +64,12 @@ pub fn hypotheses(facts: &Facts) -> Vec<Hypothesis> {
     services.flat_map(|s| rules.iter().filter_map(|rule| rule(facts, s))).collect()
 }
 
+/// Says why a kind was not found, where its facts were at hand.
+type WhyNot = fn(&Facts, &str) -> Option<String>;
+
 /// Kinds that were considered for a service and why they were ruled out.
 pub fn ruled_out(facts: &Facts, service: &str, found: &[BottleneckKind]) -> Vec<RuledOut> {
-    let checks: [(BottleneckKind, fn(&Facts, &str) -> Option<String>); 6] = [
+    let checks: [(BottleneckKind, WhyNot); 6] = [
         (BottleneckKind::Cpu, cpu::why_not),
         (BottleneckKind::NetworkIo, network::why_not),
         (BottleneckKind::Errors, errors::why_not),

@@ -4,3 +4,5 @@
 //! `longpole-exporters`.
 
 pub mod ingest;
+
+pub mod specialists;

@@ -7,8 +7,8 @@
 use crate::catalog::Catalog;
 use crate::classify::{Hypothesis, Impact, hypotheses, ruled_out};
 use crate::facts::{Facts, Stretch};
-use longpole_model::finding::{Bottleneck, BottleneckKind, Site};
-use longpole_model::signal::{Category, Role, SiteKey};
+use longpole_model::finding::{Bottleneck, BottleneckKind};
+use longpole_model::signal::Role;
 use std::collections::BTreeMap;
 
 /// Where somebody saw a symptom.
@@ -61,7 +61,7 @@ pub fn diagnose(
         out.push(Bottleneck {
             kind: h.kind,
             service: h.service.clone(),
-            site: h.site.and_then(|s| site(&s, catalog)),
+            site: h.site.and_then(|s| crate::attribute::site(&s, catalog)),
             confidence: confidence(*score, rival),
             evidence: h.evidence.clone(),
             ruled_out: ruled_out(&facts, &h.service, known),
@@ -112,17 +112,6 @@ fn is_resource(kind: BottleneckKind) -> bool {
         | K::Configuration
         | K::None => false,
     }
-}
-
-/// A site in words.
-pub fn site(key: &SiteKey, catalog: &Catalog) -> Option<Site> {
-    let operation = catalog.operation_of(key.operation)?.clone();
-    let peer = catalog.operation_of(key.peer).cloned();
-    let service = match (key.category, &peer) {
-        (Category::Gap | Category::Queue | Category::Callee, Some(p)) => p.service.clone(),
-        _ => operation.service.clone(),
-    };
-    Some(Site { service, operation, peer, category: key.category })
 }
 
 /// The greatest impact of each family.

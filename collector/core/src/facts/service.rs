@@ -107,7 +107,7 @@ impl Facts {
         let mut best: Option<(f64, bool, &SeriesFact)> = None;
         for s in self.series_of(service, Role::Utilization, Facility::Cpu) {
             // A node's use says little about one of its pods.
-            let of_node = s.identity.name.contains("node") && s.identity.placement.pod != "";
+            let of_node = s.identity.name.contains("node") && !s.identity.placement.pod.is_empty();
             let bounded = s.identity.name.contains("utili") || s.identity.unit == "%";
             let rise = s.up.delta();
             if of_node || s.up.z() < CLEAR || rise < CPU_STEP {
@@ -160,10 +160,9 @@ impl Facts {
         };
         let (out, n_out, grown_out) =
             share(self.flows_from(caller, Category::Gap).map(|(_, f)| f).collect());
-        let (into, n_in, _) = share(self.gaps_into(callee).map(|(_, f)| f).collect());
+        let (into, _, _) = share(self.gaps_into(callee).map(|(_, f)| f).collect());
         // With one edge on the callee's side there is nothing to tell the two apart but the
         // caller's other edges.
-        let _ = n_in;
         n_out >= 3 && grown_out >= 2 && out > 0.6 && out >= into
     }
 }

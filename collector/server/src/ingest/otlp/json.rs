@@ -38,6 +38,9 @@ impl Out {
     }
 }
 
+/// Writes a JSON object's fields as a protobuf message.
+type Write = fn(&Object, &mut Out);
+
 /// Structural characters that one message may have: bounds what parsing allocates.
 const MAX_STRUCTURE: usize = 8 << 20;
 
@@ -59,7 +62,7 @@ pub fn to_protobuf(text: &[u8], limits: &DecodeLimits) -> Result<(Signal, Vec<u8
         Refusal::new(reason, format!("not OTLP/JSON: {e}"))
     })?;
     let Value::Object(root) = &parsed else { return Err(no_request()) };
-    let kinds: [(&str, Signal, fn(&Map<String, Value>, &mut Out)); 3] = [
+    let kinds: [(&str, Signal, Write); 3] = [
         ("resourceSpans", Signal::Traces, resource_spans),
         ("resourceMetrics", Signal::Metrics, resource_metrics),
         ("resourceLogs", Signal::Logs, resource_logs),
@@ -105,13 +108,13 @@ fn message(out: &mut Out, field: u64, write: impl FnOnce(&mut Out)) {
 
 type Object = Map<String, Value>;
 
-fn list(o: &Object, name: &str, out: &mut Out, field: u64, write: fn(&Object, &mut Out)) {
+fn list(o: &Object, name: &str, out: &mut Out, field: u64, write: Write) {
     if let Some(items) = get(o, name) {
         each(items, |item| message(out, field, |inner| write(item, inner)));
     }
 }
 
-fn object(o: &Object, name: &str, out: &mut Out, field: u64, write: fn(&Object, &mut Out)) {
+fn object(o: &Object, name: &str, out: &mut Out, field: u64, write: Write) {
     if let Some(inner) = get(o, name).and_then(Value::as_object) {
         message(out, field, |out| write(inner, out));
     }

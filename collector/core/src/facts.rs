@@ -16,6 +16,6 @@ pub use calls::{CallFacts, Calls};
 pub use graph::Graph;
 pub use series::{SeriesFact, series_facts};
 pub use service::{CLEAR, CPU_STEP, Facts};
-pub use shift::{Shift, median, robust_sigma};
+pub use shift::Shift;
 pub use sites::{Flow, FlowFact, flows};
 pub use stretch::Stretch;

@@ -5,6 +5,7 @@
 
 use super::Stretch;
 use crate::catalog::Catalog;
+use crate::stats::{CHI_SQUARED_MEDIAN, median};
 use longpole_model::signal::{Category, OperationId, Scope, SiteKey, WindowSummary};
 use std::collections::BTreeMap;
 
@@ -74,9 +75,8 @@ impl Calls {
                 let seen = v.get(&key).copied().unwrap_or(0.0);
                 (expected > 0.0).then(|| (seen - expected).powi(2) / expected)
             });
-            let mut squared: Vec<f64> = squared.collect();
-            // Median of chi-squared with one degree of freedom is 0.4549.
-            let dispersion = (super::median(&mut squared) / 0.4549).max(1.0);
+            let squared: Vec<f64> = squared.collect();
+            let dispersion = (median(&squared) / CHI_SQUARED_MEDIAN).max(1.0);
             let expected = requests[1] * rate;
             let z = (visits[1] - expected) / (dispersion * expected.max(1.0)).sqrt();
             let per_request = [rate, visits[1] / requests[1]];

@@ -4,9 +4,9 @@
 //! mean of its most extreme third, and the baseline is asked for the same over stretches of the
 //! same length: like is compared with like.
 
-use super::shift::{median, robust_sigma};
 use super::{Shift, Stretch};
 use crate::catalog::Catalog;
+use crate::stats::{median, robust_sigma};
 use longpole_model::signal::{Role, SeriesId, SeriesIdentity, WindowSummary};
 use std::collections::BTreeMap;
 
@@ -112,14 +112,14 @@ fn extreme(values: &mut [f64], high: bool) -> f64 {
 }
 
 fn fact(identity: &SeriesIdentity, baseline: &[(f64, f64)], window: &[(f64, f64)]) -> SeriesFact {
-    let mut then: Vec<f64> = baseline.iter().map(|(_, v)| *v).collect();
-    let mut now: Vec<f64> = window.iter().map(|(_, v)| *v).collect();
+    let then: Vec<f64> = baseline.iter().map(|(_, v)| *v).collect();
+    let now: Vec<f64> = window.iter().map(|(_, v)| *v).collect();
     let length = now.len().min(then.len() / 2).max(1);
     let samples = [then.len() as u64, now.len() as u64];
     let side = |high: bool| {
-        let mut rolling: Vec<f64> =
+        let rolling: Vec<f64> =
             then.windows(length).map(|w| extreme(&mut w.to_vec(), high)).collect();
-        let center = median(&mut rolling);
+        let center = median(&rolling);
         let sigma = robust_sigma(&then).max(robust_sigma(&rolling)).max(0.02 * center.abs());
         let sigma = if is_share(identity) { sigma.max(SHARE_NOISE) } else { sigma };
         Shift { before: center, after: extreme(&mut now.clone(), high), sigma, samples }
@@ -137,13 +137,13 @@ fn fact(identity: &SeriesIdentity, baseline: &[(f64, f64)], window: &[(f64, f64)
     let baseline_max = then.iter().copied().fold(f64::MIN, f64::max);
     let baseline_min = then.iter().copied().fold(f64::MAX, f64::min);
     let ends = [now[0], now[now.len() - 1]];
-    let middle = median(&mut then);
+    let middle = median(&then);
     SeriesFact {
         identity: identity.clone(),
         up,
         down,
         reach,
-        medians: [middle, median(&mut now)],
+        medians: [middle, median(&now)],
         baseline_max,
         baseline_min,
         growth_per_minute: slope(window) * 60.0 / middle.abs().max(1e-12),

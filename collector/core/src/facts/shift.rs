@@ -29,21 +29,3 @@ impl Shift {
         (self.before != 0.0).then(|| self.after / self.before)
     }
 }
-
-/// Median; 0 of nothing. Sorts its argument.
-pub fn median(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        n if n % 2 == 1 => values[n / 2],
-        n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
-    }
-}
-
-/// Standard deviation estimated from the median absolute deviation (factor 1.4826 for a normal
-/// distribution; Rousseeuw and Croux 1993).
-pub fn robust_sigma(values: &[f64]) -> f64 {
-    let center = median(&mut values.to_vec());
-    let mut off: Vec<f64> = values.iter().map(|v| (v - center).abs()).collect();
-    1.4826 * median(&mut off)
-}

@@ -4,9 +4,9 @@
 //! measure is how many visits take longer than the baseline's own 90th percentile of their site (a
 //! tenth of them, when nothing is wrong) and by how much in all.
 
-use super::shift::{median, robust_sigma};
 use super::{Shift, Stretch};
 use crate::catalog::Catalog;
+use crate::stats::{binomial_tail, median, robust_sigma};
 use longpole_model::signal::{
     Category, OperationId, SiteKey, SiteSummary, Sketch, WindowSummary, bucket_low, bucket_of,
 };
@@ -124,9 +124,9 @@ fn fact(sites: &[(&SiteKey, &SiteSummary)], before: &Stretch, after: &Stretch) -
     let samples = [all.visits as u64, now.visits as u64];
     let shift = |of: fn(&Sums) -> f64, floor: f64| {
         let per = |s: &Sums| of(s) / s.visits.max(1.0);
-        let mut values: Vec<f64> = blocks.iter().map(per).collect();
+        let values: Vec<f64> = blocks.iter().map(per).collect();
         let sigma = robust_sigma(&values).max(floor);
-        let before = median(&mut values);
+        let before = median(&values);
         Shift { before, after: per(&now), sigma, samples }
     };
     // Binomial spread of the shares at this number of visits is the least spread there can be.
@@ -157,45 +157,5 @@ fn fact(sites: &[(&SiteKey, &SiteSummary)], before: &Stretch, after: &Stretch) -
         visits: samples,
         worst: worst.map(|(_, k, a, b)| (k, a, b)),
         moved_sites,
-    }
-}
-
-/// P(X >= k) for X binomial with `n` trials of probability `p`, by summing logarithms of terms.
-fn binomial_tail(n: u64, k: u64, p: f64) -> f64 {
-    if k == 0 {
-        return 1.0;
-    }
-    if k > n {
-        return 0.0;
-    }
-    // Terms shrink geometrically above the mean: stop when they no longer matter.
-    let mut log_term = (0..k).map(|i| ((n - i) as f64 / (k - i) as f64).ln()).sum::<f64>()
-        + k as f64 * p.ln()
-        + (n - k) as f64 * (1.0 - p).ln();
-    let mut sum = 0.0;
-    for i in k..=n {
-        let term = log_term.exp();
-        sum += term;
-        if i as f64 > n as f64 * p && term < sum * 1e-9 {
-            break;
-        }
-        log_term += ((n - i) as f64 / (i + 1) as f64 * p / (1.0 - p)).ln();
-    }
-    sum.min(1.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::binomial_tail;
-
-    /// Reference values: scipy.stats.binom.sf(k - 1, n, p) of SciPy 1.11.
-    #[test]
-    fn tails_match_scipy() {
-        for (n, k, want) in
-            [(12, 5, 4.329_143e-3), (100, 20, 1.978_561e-3), (10, 10, 1e-10), (50, 0, 1.0)]
-        {
-            let got = binomial_tail(n, k, 0.1);
-            assert!((got - want).abs() <= 1e-4 * want, "{n} {k}: {got}");
-        }
     }
 }

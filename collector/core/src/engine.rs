@@ -1,3 +1,11 @@
-//! The sentence itself: the only place that names all of the verbs.
+//! The sentence itself: record, close, observe. The only place that names all of the verbs.
+//!
+//! The engine is pure: the log's stamps are its only time, and the same log gives the same bytes
+//! whatever the number of shards. It reads no file and renders nothing.
 
+pub mod diagnose;
+pub mod history;
+mod intake;
 pub mod investigations;
+
+pub use intake::{Engine, Settings};

@@ -4,7 +4,11 @@
 //! the sentence that names them all. Time is an argument everywhere. Same input, same bytes out.
 
 pub mod aggregate;
+pub mod attribute;
+pub mod catalog;
+pub mod classify;
 pub mod engine;
+pub mod facts;
 mod hash;
 pub mod limits;
 pub mod route;

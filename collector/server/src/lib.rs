@@ -1,3 +1,8 @@
 //! Longpole's doors: everything that touches the outside world.
+//!
+//! What the bytes mean is decided in `longpole-core`; what findings look like in
+//! `longpole-exporters`.
+
+pub mod ingest;
 
 pub mod specialists;

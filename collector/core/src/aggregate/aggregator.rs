@@ -7,7 +7,7 @@ use super::open::{OpenSpan, Partition};
 use super::segment::{Evaluator, Rows};
 use super::series::SeriesTable;
 use super::tables::{OpenWindow, RedTable};
-use super::{Catalog, MappedSeries, RedId};
+use crate::catalog::{Catalog, MappedSeries, RedId};
 use crate::limits::Limits;
 use longpole_model::signal::{
     EntryKey, EntryValue, Exemplar, HistogramPoint, MetricPoint, PARTITIONS, PathValue, RedSummary,

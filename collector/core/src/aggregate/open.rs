@@ -3,7 +3,7 @@
 //! When the budget of a partition is full, a hash-chosen half of its traces stays open and stands
 //! for both halves by weight; RED has seen every span already. No trace is evaluated here.
 
-use super::RedId;
+use crate::catalog::RedId;
 use crate::hash::IdHash;
 use longpole_model::signal::{
     SpanCategory, SpanId, SpanKind, SpanRecord, StatusCode, Timestamp, TraceId, Weight,

@@ -1,13 +1,14 @@
 //! A settled trace becomes rows: segments, sites, path profiles.
 //!
-//! A *segment* is a server or consumer span, or a root, with what hangs below it in its process.
+//! A *segment* is a server or consumer span, the first span of another service, or a root, with what
+//! hangs below it in its process.
 //! Segments are profiled even when the rest of the trace is missing; the whole trace only below a
 //! real root. In a segment's profile its own sites and the waits for callees add up to exactly its
 //! duration; in a trace's profile all sites do.
 
 use super::open::{OpenSpan, Settled};
 use super::tree::{NOBODY, Tree};
-use super::{Catalog, RedId};
+use crate::catalog::{Catalog, RedId};
 use longpole_model::signal::{
     Category, EntryKey, EntryValue, OperationId, PathValue, Scope, SiteKey, SpanCategory, SpanKind,
     Tally, Timestamp, band_of,
@@ -98,14 +99,22 @@ impl Evaluator {
                 p => (self.root[p as usize], self.segment[p as usize]),
             };
             self.root[i as usize] = root;
-            let enters = spans[i as usize].kind().enters();
+            // A span of another service is another process, whatever its kind says.
+            let enters = spans[i as usize].kind().enters()
+                || parent != NOBODY
+                    && service(catalog, &spans[i as usize])
+                        != service(catalog, &spans[parent as usize]);
             self.segment[i as usize] = if enters { i } else { segment };
         }
         for i in 0..n as u32 {
             let s = &spans[i as usize];
             let server = || {
                 let mut children = self.tree.children(i).iter().map(|&c| &spans[c as usize]);
-                children.find(|c| c.kind() == SpanKind::Server).map(|c| operation(catalog, c.red))
+                children
+                    .find(|c| {
+                        c.kind() == SpanKind::Server || service(catalog, c) != service(catalog, s)
+                    })
+                    .map(|c| operation(catalog, c.red))
             };
             let (category, peer) = match (s.category(), s.kind()) {
                 (SpanCategory::Wait, _) => (Category::Wait, None),
@@ -203,6 +212,10 @@ fn distinct<'a>(spans: &'a mut [OpenSpan], tally: &mut Tally) -> &'a [OpenSpan] 
         }
     }
     &spans[..kept]
+}
+
+fn service(catalog: &Catalog, s: &OpenSpan) -> u32 {
+    catalog.service_of(operation(catalog, s.red))
 }
 
 fn operation(catalog: &Catalog, red: RedId) -> OperationId {

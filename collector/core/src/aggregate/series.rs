@@ -3,7 +3,7 @@
 //! A cumulative counter shows what it gained since its last point; a reset starts again from what
 //! it shows. A histogram becomes a count series and two quantile series, estimated from its buckets.
 
-use super::MappedSeries;
+use crate::catalog::MappedSeries;
 use crate::hash::IdHash;
 use longpole_model::signal::{
     Fixed, HistogramPoint, MetricPoint, PointValue, SeriesId, SeriesSummary, Temporality, Timestamp,

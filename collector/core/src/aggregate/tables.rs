@@ -2,7 +2,7 @@
 //!
 //! Sorted only once, when the window closes.
 
-use super::{Catalog, RedId};
+use crate::catalog::{Catalog, RedId};
 use crate::hash::IdHash;
 use longpole_model::signal::{
     EntryKey, EntryValue, FaultKey, OVERFLOW_NAME, OperationId, PathValue, RedSummary, SeriesId,

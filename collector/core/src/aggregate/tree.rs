@@ -182,7 +182,7 @@ fn find(spans: &[OpenSpan], id: SpanId) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::RedId;
+    use crate::catalog::RedId;
     use longpole_model::signal::{SpanRecord, Timestamp, TraceId};
 
     /// (id, parent, start, end)

@@ -3,7 +3,10 @@
 //!
 //! Ids are given in order of appearance in the log; they never leave the process.
 
-use super::role::role_of;
+mod role;
+
+pub use role::role_of;
+
 use crate::limits::Limits;
 use longpole_model::signal::{
     Batch, OVERFLOW_NAME, Operation, OperationId, OperationRow, RedKey, Resource, SECOND, SeriesId,
@@ -38,6 +41,7 @@ pub struct MappedSeries {
 /// Facts about a known operation that are not part of its key.
 #[derive(Clone, Debug, Default)]
 struct Facts {
+    service: u32,
     category: SpanCategory,
     peer: String,
     language: String,
@@ -68,6 +72,7 @@ pub struct Catalog {
     red: Vec<RedKey>,
     red_ids: HashMap<RedKey, RedId>,
     services: HashMap<String, Service>,
+    service_ids: HashMap<String, u32>,
     series: Vec<SeriesIdentity>,
     series_ids: HashMap<SeriesIdentity, SeriesId>,
 }
@@ -85,6 +90,7 @@ impl Catalog {
             red: Vec::new(),
             red_ids: HashMap::new(),
             services: HashMap::new(),
+            service_ids: HashMap::new(),
             series: Vec::new(),
             series_ids: HashMap::new(),
         }
@@ -153,7 +159,9 @@ impl Catalog {
             let id = OperationId(self.operations.len() as u32);
             self.services.entry(wanted.service.clone()).or_default().operations += 1;
             self.operations.push(wanted.clone());
-            self.facts.push(Facts::default());
+            let next = self.service_ids.len() as u32;
+            let service = *self.service_ids.entry(wanted.service.clone()).or_insert(next);
+            self.facts.push(Facts { service, ..Facts::default() });
             self.operation_ids.insert(wanted, id);
             return (id, false);
         }
@@ -300,6 +308,11 @@ impl Catalog {
     /// The kind of an operation.
     pub fn kind_of(&self, id: OperationId) -> SpanKind {
         self.operation_of(id).map(|o| o.kind).unwrap_or_default()
+    }
+
+    /// A number that operations of one service share.
+    pub fn service_of(&self, id: OperationId) -> u32 {
+        self.facts.get(id.0 as usize).map_or(u32::MAX, |f| f.service)
     }
 
     /// What the operation's spans show by themselves.

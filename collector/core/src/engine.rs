@@ -6,5 +6,6 @@
 pub mod diagnose;
 pub mod history;
 mod intake;
+pub mod investigations;
 
 pub use intake::{Engine, Settings};

@@ -173,7 +173,7 @@ pub struct ExemplarTrace {
 pub struct Investigation {
     /// Derived from its content: the same log gives the same id.
     pub id: String,
-    /// One line: service, kind, since when.
+    /// One line: service, kind, and the measure that shows it.
     pub title: String,
     /// Where it stands.
     pub mode: Mode,

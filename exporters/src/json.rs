@@ -15,6 +15,11 @@ pub use replay::{BadReplay, FORMAT, Replay, read_replay, replay};
 
 use serde::Serialize;
 
+/// One investigation as a document.
+pub fn investigation(i: &longpole_model::finding::Investigation) -> String {
+    document(i)
+}
+
 /// A document on one line, with a newline behind it.
 fn document(value: &impl Serialize) -> String {
     let mut out = Vec::new();

@@ -20,5 +20,12 @@ pub use explain::{Unknown, explain, pick};
 pub use page::{Style, WIDTH};
 pub use replay::replay;
 
+/// The accounting alone: what became of everything that came in.
+pub fn account(tally: &longpole_model::signal::Tally, style: Style) -> String {
+    let mut page = page::Page::new(style);
+    accounting::accounting(&mut page, tally);
+    page.done()
+}
+
 #[cfg(test)]
 mod tests;

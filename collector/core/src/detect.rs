@@ -9,4 +9,5 @@ pub mod gate;
 pub mod history;
 pub mod live;
 pub mod placebo;
+pub mod rate;
 pub mod values;

@@ -3,9 +3,13 @@
 //! The engine is pure: the log's stamps are its only time, and the same log gives the same bytes
 //! whatever the number of shards. It reads no file and renders nothing.
 
+pub mod analyst;
+pub mod conclude;
 pub mod diagnose;
 pub mod history;
 mod intake;
 pub mod investigations;
+pub mod regressions;
+pub mod snapshot;
 
 pub use intake::{Engine, Settings};

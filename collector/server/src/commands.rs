@@ -5,6 +5,8 @@
 
 pub mod detect;
 pub mod diagnose;
+pub mod investigations;
+pub mod replay;
 
 mod road;
 
@@ -32,10 +34,14 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Replay a recording: services by RED, then every investigation with its evidence
+    Replay(replay::Args),
     /// Compare two stretches of a recording, or find them: whose fault, what kind
     Diagnose(diagnose::Args),
     /// Answer detection questions, one JSON object a line
     Detect(detect::Args),
+    /// Look at what a replay found
+    Investigations(investigations::Args),
 }
 
 /// Why a command ended without its answer.
@@ -61,7 +67,9 @@ pub enum CommandError {
 /// [`CommandError`], which is exit code 2.
 pub fn run(cli: Cli) -> Result<u8, CommandError> {
     match cli.command {
+        Command::Replay(args) => replay::run(args),
         Command::Diagnose(args) => diagnose::run(args),
         Command::Detect(args) => detect::run(args),
+        Command::Investigations(args) => investigations::run(args),
     }
 }

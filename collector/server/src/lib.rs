@@ -3,6 +3,6 @@
 //! What the bytes mean is decided in `longpole-core`; what findings look like in
 //! `longpole-exporters`.
 
+pub mod commands;
 pub mod ingest;
-
 pub mod specialists;

@@ -23,6 +23,18 @@ pub fn default_tree() -> Result<Tree, BadTree> {
     parse("specialists.yaml", DEFAULT)
 }
 
+/// The tree in a file, or the one that is compiled in.
+///
+/// # Errors
+/// [`BadTree`] when the file cannot be read or used.
+pub fn load(path: Option<&std::path::Path>) -> Result<Tree, BadTree> {
+    let Some(path) = path else { return default_tree() };
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| BadTree::Form(format!("cannot read the routing tree {shown}: {e}")))?;
+    parse(&shown, &text)
+}
+
 /// Reads and checks a tree. `file` is only named in messages.
 ///
 /// # Errors

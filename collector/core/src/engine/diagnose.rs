@@ -1,14 +1,18 @@
-//! Compares two stretches: whose time, what kind, how sure.
+//! Compares two stretches: whose it is, what kind, how sure.
 //!
 //! Hypotheses are ranked by strength and by how much each explains within its family; a candidate
 //! that is not clear enough is not named at all. Confidence is the share of labelled development
 //! cases in which a first candidate of that score named the right service.
 
+use super::analyst::Analyst;
+use super::conclude::{Context, conclude};
+use super::history::History;
+use super::regressions::between;
 use crate::catalog::Catalog;
 use crate::classify::{Hypothesis, Impact, hypotheses, ruled_out};
 use crate::facts::{Facts, Stretch};
-use longpole_model::finding::{Bottleneck, BottleneckKind};
-use longpole_model::signal::Role;
+use longpole_model::finding::{Bottleneck, BottleneckKind, Diagnosis};
+use longpole_model::signal::{Role, Tally, Window};
 use std::collections::BTreeMap;
 
 /// Where somebody saw a symptom.
@@ -173,4 +177,31 @@ fn fits(facts: &Facts, target: Option<&Target>, h: &Hypothesis) -> f64 {
 fn confidence(score: f64, rival: f64) -> f64 {
     let lead = (score - rival).clamp(-1.0, 1.0);
     (0.15 + 0.55 * score + 0.3 * lead).clamp(0.05, 0.97)
+}
+
+/// The whole answer on a recording: the two stretches given are compared; without them the analyst
+/// finds them, or finds nothing.
+pub fn diagnosis(
+    history: &History,
+    stretches: Option<(Window, Window)>,
+    blind: Option<&Analyst>,
+    context: Context<'_>,
+    tally: Tally,
+) -> Diagnosis {
+    let mut out = Diagnosis { tally, ..Diagnosis::default() };
+    let found = blind.and_then(Analyst::compared);
+    let Some((baseline, window, unconfirmed)) = stretches.map(|(b, w)| (b, w, false)).or(found)
+    else {
+        return out;
+    };
+    let before = Stretch::new(history.within(baseline));
+    let after = Stretch::new(history.within(window));
+    (out.baseline, out.window, out.unconfirmed) = (baseline, window, unconfirmed);
+    if before.windows.is_empty() || after.windows.is_empty() {
+        return out;
+    }
+    out.regressions = between(&before, &after, context.catalog);
+    let said = conclude(&before, &after, &out.regressions, context);
+    (out.candidates, out.attributions) = (said.candidates, said.attributions);
+    out
 }

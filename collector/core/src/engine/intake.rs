@@ -64,6 +64,11 @@ impl Engine {
         &self.catalog
     }
 
+    /// Counters that no closed window carries: of requests and batches that opened none.
+    pub fn pending_tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// Log time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

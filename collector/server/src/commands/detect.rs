@@ -70,7 +70,9 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         }
         let answer = match serde_json::from_slice::<Question>(&line) {
             Ok(q) => answer(q, &mut series),
-            Err(e) => json!({"error": format!("not a question: {e}. Tasks: history, live_start, live, gate.")}),
+            Err(e) => {
+                json!({"error": format!("not a question: {e}. Tasks: history, live_start, live, gate.")})
+            }
         };
         writeln!(output, "{answer}")?;
         output.flush()?;
@@ -103,7 +105,8 @@ fn answer(q: Question, series: &mut HashMap<String, Series>) -> Value {
             json!({"id": id, "i": i, "alarm": alarm})
         }
         Task::Gate { before, after } => {
-            let runs = |v: Vec<Vec<Option<f64>>>| -> Vec<Vec<f64>> { v.into_iter().map(plain).collect() };
+            let runs =
+                |v: Vec<Vec<Option<f64>>>| -> Vec<Vec<f64>> { v.into_iter().map(plain).collect() };
             let v = gate::compare(&runs(before), &runs(after));
             let verdict = match v.decision {
                 Decision::Pass => "pass",
@@ -126,7 +129,8 @@ fn observe_durations(series: &mut Series, durations: &[f64]) -> bool {
     if let Series::New { warmup } = series {
         let settings = live::Settings { least: 20, ..live::Settings::default() };
         let warmup = warmup.saturating_sub(settings.lag).max(4);
-        *series = Series::Durations(Box::new(live::Live::new(live::Settings { warmup, ..settings })));
+        *series =
+            Series::Durations(Box::new(live::Live::new(live::Settings { warmup, ..settings })));
     }
     let Series::Durations(live) = series else { return false };
     let mut sketch = Sketch::default();

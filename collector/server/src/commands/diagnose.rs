@@ -3,8 +3,11 @@
 use super::{CommandError, exit, road};
 use crate::specialists;
 use longpole_core::engine::Settings;
+use longpole_core::engine::analyst::Analyst;
+use longpole_core::engine::conclude::Context;
 use longpole_core::engine::diagnose::{Target, diagnosis};
 use longpole_core::engine::history::History;
+use longpole_core::limits::Limits;
 use longpole_exporters::{json, report};
 use longpole_model::finding::Diagnosis;
 use longpole_model::signal::{Role, Timestamp, Window};
@@ -73,11 +76,33 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
     // The grid of windows is laid so that one begins where the stretch to be explained does.
     let origin = args.window.map(|w| w.start).unwrap_or_default();
     let settings = Settings { origin, ..Settings::default() };
+    let limits = Limits { history_windows: WHOLE, ..Limits::default() };
+    let settings = Settings { limits: limits.clone(), ..settings };
+    // Without stretches the analyst finds them; with them it need not watch.
+    let blind = args.window.is_none();
+    let mut analyst = Analyst::new(&limits, tree.clone(), declared.clone(), target.clone());
     let mut history = History::new(WHOLE);
-    let engine = road::travel(&args.paths, settings, args.json, |_, w| history.push(w))?;
+    let engine = road::travel(&args.paths, settings, args.json, |engine, w| {
+        if blind {
+            analyst.observe(w, engine.catalog());
+        } else {
+            history.push(w);
+        }
+    })?;
+    if blind {
+        analyst.finish(engine.catalog());
+    }
+    let history = if blind { analyst.history() } else { &history };
+    let mut tally = history.totals().tally.clone();
+    tally.merge(engine.pending_tally());
+    let context = Context {
+        declared: &declared,
+        target: target.as_ref(),
+        tree: &tree,
+        catalog: engine.catalog(),
+    };
     let stretches = args.baseline.zip(args.window);
-    let found =
-        diagnosis(&history, stretches, &declared, target.as_ref(), &tree, engine.catalog(), engine.pending_tally());
+    let found = diagnosis(history, stretches, blind.then_some(&analyst), context, tally);
     let mut out = std::io::stdout().lock();
     if args.json {
         out.write_all(json::diagnosis(&found).as_bytes())?;

@@ -30,7 +30,8 @@ pub(super) fn travel(
             }
             told += 1;
             if told <= TOLD {
-                let text = longpole_exporters::text::clean_to(&problem.to_string(), 500).into_owned();
+                let text =
+                    longpole_exporters::text::clean_to(&problem.to_string(), 500).into_owned();
                 bar.suspend(|| eprintln!("longpole: {text}"));
             }
         }

@@ -28,7 +28,7 @@ pub struct Settings {
     pub lag: usize,
     /// What a window's weight in the reference is multiplied by each window.
     pub decay: f64,
-    /// Windows that the reference must hold before anything is tested.
+    /// Windows that the reference must hold before anything is tested; a recording may hold few.
     pub warmup: usize,
     /// Requests that a window must hold; smaller ones are merged with the next (at most
     /// `patience` of them).
@@ -45,7 +45,7 @@ impl Default for Settings {
             clip: 4.0,
             lag: 8,
             decay: 0.99,
-            warmup: 20,
+            warmup: 6,
             least: 50,
             patience: 60,
         }
@@ -200,7 +200,9 @@ impl Live {
             return alarms;
         }
         self.lagging.push_back((window, n, failed));
-        while self.lagging.len() > self.settings.lag {
+        // A young reference lags less: half of what it knows.
+        let lag = self.settings.lag.min(1 + self.reference.windows() / 2);
+        while self.lagging.len() > lag {
             if let Some((sketch, n, failed)) = self.lagging.pop_front() {
                 self.reference.learn(&sketch, n, failed, self.settings.decay);
             }

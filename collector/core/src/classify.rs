@@ -8,6 +8,7 @@
 mod cpu;
 mod errors;
 mod latency;
+mod load;
 mod memory;
 mod network;
 mod queue;
@@ -59,6 +60,7 @@ pub fn hypotheses(facts: &Facts) -> Vec<Hypothesis> {
         memory::check,
         queue::check,
         latency::check,
+        load::check,
     ];
     let services = facts.services.iter();
     services.flat_map(|s| rules.iter().filter_map(|rule| rule(facts, s))).collect()

@@ -1,1 +1,14 @@
-//! A shop of services with faults.
+//! A simulated shop with faults of known truth, recorded as OTLP.
+//!
+//! Faults are causes in the simulation (more queries, dearer work, a held lock), never painted onto
+//! the telemetry: what shows is what follows. Deterministic: same scenario and seed, same bytes. No
+//! clock, socket or file here; writing recordings is the command line's business.
+
+mod fault;
+mod meter;
+mod record;
+mod rng;
+mod shop;
+
+pub use fault::Fault;
+pub use record::{Options, Recording, record};

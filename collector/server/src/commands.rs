@@ -6,6 +6,8 @@
 pub mod detect;
 pub mod diagnose;
 pub mod investigations;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod replay;
 
 mod road;
@@ -42,6 +44,9 @@ enum Command {
     Detect(detect::Args),
     /// Look at what a replay found
     Investigations(investigations::Args),
+    /// Make recordings of a simulated shop with known faults
+    #[cfg(feature = "lab")]
+    Lab(lab::Args),
 }
 
 /// Why a command ended without its answer.
@@ -71,5 +76,7 @@ pub fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Diagnose(args) => diagnose::run(args),
         Command::Detect(args) => detect::run(args),
         Command::Investigations(args) => investigations::run(args),
+        #[cfg(feature = "lab")]
+        Command::Lab(args) => lab::run(args),
     }
 }

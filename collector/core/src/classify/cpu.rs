@@ -34,6 +34,12 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         // Nobody waits for it: a busy processor alone is no bottleneck.
         strength *= 0.4;
     }
+    if let Some(s) = super::memory::killed(facts, service) {
+        // Collecting garbage in a full heap burns the processor: memory comes first.
+        strength *= 0.5;
+        let claim = format!("{} rose: memory comes first", s.identity.name);
+        seen.push(evidence(claim, &s.identity.name, &s.identity.unit, &s.up, false));
+    }
     // A data store that burns its processor is answering queries.
     let kind = if is_store(service) { BottleneckKind::DatabaseIo } else { BottleneckKind::Cpu };
     let site = own.and_then(|f| f.worst).map(|w| w.0);

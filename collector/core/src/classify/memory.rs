@@ -1,7 +1,7 @@
 //! Memory: killed for it, or growing towards the limit.
 
 use super::{Hypothesis, Impact, evidence, has_symptom};
-use crate::facts::{CLEAR, Facts};
+use crate::facts::{CLEAR, Facts, SeriesFact};
 use longpole_model::finding::BottleneckKind;
 use longpole_model::signal::{Facility, Role};
 
@@ -10,14 +10,17 @@ const STEP: f64 = 0.15;
 /// Growth of an amount, relative to the greatest value of the baseline.
 const RATIO: f64 = 1.3;
 
+/// The series that says that the service was killed for its memory, if one rose.
+pub(super) fn killed<'a>(facts: &'a Facts, service: &str) -> Option<&'a SeriesFact> {
+    facts.series_of(service, Role::Errors, Facility::Memory).find(|s| s.rose())
+}
+
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let mut seen = Vec::new();
     let mut strength: f64 = 0.0;
-    let killed = facts
-        .series_of(service, Role::Errors, Facility::Memory)
-        .chain(facts.series_of(service, Role::Saturation, Facility::Memory))
-        .find(|s| s.rose());
-    if let Some(s) = killed {
+    let killed = killed(facts, service);
+    let pressed = facts.series_of(service, Role::Saturation, Facility::Memory).find(|s| s.rose());
+    if let Some(s) = killed.or(pressed) {
         strength = if s.identity.role == Role::Errors { 0.95 } else { 0.6 };
         let claim = format!("{} rose", s.identity.name);
         seen.push(evidence(claim, &s.identity.name, &s.identity.unit, &s.up, true));
@@ -43,8 +46,8 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     if seen.is_empty() {
         return None;
     }
-    // Processor stress takes memory along: check it first.
-    if facts.cpu_rise(service).is_some() {
+    // Processor stress takes memory along: check it first, unless memory killed the process.
+    if killed.is_none() && facts.cpu_rise(service).is_some() {
         strength *= 0.5;
     }
     if killed.is_none() && !has_symptom(facts, service) {

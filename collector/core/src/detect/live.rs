@@ -45,7 +45,7 @@ impl Default for Settings {
             clip: 4.0,
             lag: 8,
             decay: 0.99,
-            warmup: 6,
+            warmup: 3,
             least: 50,
             patience: 60,
         }

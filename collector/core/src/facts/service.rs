@@ -1,8 +1,13 @@
 //! Facts of one service, gathered from flows, calls and series, so that rules read like sentences.
 
-use super::{CallFacts, Calls, Flow, FlowFact, Graph, SeriesFact, Stretch, flows, series_facts};
+use super::{
+    CallFacts, Calls, Flow, FlowFact, Graph, SeriesFact, Shift, Stretch, flows, series_facts,
+};
 use crate::catalog::Catalog;
-use longpole_model::signal::{Category, Facility, Operation, OperationId, Role};
+use crate::stats::{median, robust_sigma};
+use longpole_model::signal::{
+    Category, Facility, Operation, OperationId, Role, Scope, WindowSummary,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Smallest growth of processor use that counts, as a share of the limit (METHODS: .25 or more in
@@ -24,6 +29,8 @@ pub struct Facts {
     pub calls: Vec<CallFacts>,
     /// Metric series, by service.
     pub series: BTreeMap<String, Vec<SeriesFact>>,
+    /// Requests per second by service, from its segments.
+    pub demand: BTreeMap<String, Shift>,
     /// Who calls whom.
     pub graph: Graph,
     /// All services that anything is known of.
@@ -51,6 +58,7 @@ impl Facts {
         services.extend(flows.keys().map(|f| f.service.clone()));
         Self {
             calls: Calls::new(before, after, catalog).rows,
+            demand: demand(before, after, catalog),
             graph: Graph::new([before, after], declared, catalog),
             seconds: [before.seconds(), after.seconds()],
             operations: catalog.operations().to_vec(),
@@ -178,4 +186,36 @@ impl FlowFact {
             && self.excess_ns.delta() >= 1e6
             && self.excess_ns.z() >= 3.0
     }
+}
+
+/// Segments per second of each service, with the spread between blocks of the baseline.
+fn demand(before: &Stretch, after: &Stretch, catalog: &Catalog) -> BTreeMap<String, Shift> {
+    let count = |w: &WindowSummary| {
+        let mut out: BTreeMap<&str, f64> = BTreeMap::new();
+        for (key, value) in w.entries.iter().filter(|(k, _)| k.scope == Scope::Segment) {
+            if let Some(o) = catalog.operation_of(key.operation) {
+                *out.entry(&o.service).or_default() += value.weight as f64 / 65_536.0;
+            }
+        }
+        out
+    };
+    let per_second = |w: &WindowSummary, n: f64| n / w.window.seconds().max(1e-9);
+    let blocks: Vec<_> = before.blocks.iter().map(|w| (w, count(w))).collect();
+    let (then, now) = (count(&before.all), count(&after.all));
+    let one = |service: &str, n: f64| {
+        let m = now.get(service).copied().unwrap_or(0.0);
+        let rates =
+            blocks.iter().map(|(w, c)| per_second(w, c.get(service).copied().unwrap_or(0.0)));
+        let rates: Vec<f64> = rates.filter(|r| *r > 0.0).collect();
+        let before = median(&rates);
+        // Poisson's spread over the window is the least there can be.
+        let poisson = (before.max(1e-9) / after.seconds()).sqrt();
+        Shift {
+            before,
+            after: per_second(&after.all, m),
+            sigma: robust_sigma(&rates).max(poisson).max(0.05 * before),
+            samples: [n as u64, m as u64],
+        }
+    };
+    then.iter().map(|(service, n)| ((*service).to_owned(), one(service, *n))).collect()
 }

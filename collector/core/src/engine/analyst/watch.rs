@@ -81,7 +81,8 @@ impl Watch {
                 alarms.iter().filter(|a| a.verdict.statistic > a.verdict.threshold * factor)
             {
                 let since = at(alarm.verdict.since).start;
-                let baseline = (Window { start, end: since }, s.samples);
+                let samples = (s.samples + red.spans).saturating_sub(alarm.verdict.n);
+                let baseline = (Window { start, end: since }, samples);
                 let window = Window { start: since, end: summary.window.end };
                 let regression =
                     from_alarm(operation, alarm, baseline, window, since, Confirmation::Confirmed);
@@ -133,7 +134,8 @@ impl Watch {
             };
             for alarm in s.live.pending_alarms() {
                 let since = at(alarm.verdict.since);
-                let baseline = (Window { start: at(0), end: since }, s.samples);
+                let samples = s.samples.saturating_sub(alarm.verdict.n);
+                let baseline = (Window { start: at(0), end: since }, samples);
                 let window = Window { start: since, end };
                 let told = Confirmation::Unconfirmed;
                 out.push((*id, from_alarm(operation, &alarm, baseline, window, since, told)));

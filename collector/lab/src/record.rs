@@ -94,7 +94,7 @@ pub fn record(fault: Fault, seed: u64, options: &Options) -> Recording {
         if !done.is_empty() {
             messages.push(traces(&done, fault, from));
         }
-        if (second - options.start) / SECOND % READ_EVERY == 0 {
+        if ((second - options.start) / SECOND).is_multiple_of(READ_EVERY) {
             messages.push(metrics(&mut shop, second, from, fault));
         }
         second += SECOND;

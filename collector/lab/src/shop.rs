@@ -144,11 +144,10 @@ impl Shop {
         let root = At { trace, parent: 0, time: t };
         if dice < 0.45 {
             self.serve(0, root, "GET /products/{id}", |s, at| {
-                let at = s.call(2, at, "GET /products/{id}", |s, at| {
+                s.call(2, at, "GET /products/{id}", |s, at| {
                     let (t, _) = s.query(2, at, "SELECT products", 2.0);
                     (t, false)
-                });
-                at
+                })
             });
         } else if dice < 0.7 {
             self.serve(0, root, "GET /cart", |s, at| {

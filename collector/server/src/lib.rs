@@ -5,4 +5,6 @@
 
 pub mod commands;
 pub mod ingest;
+pub mod log;
 pub mod specialists;
+pub mod wire;

@@ -4,14 +4,15 @@
 
 use super::clock::{Clock, Slot};
 use super::open::{OpenSpan, Partition};
-use super::segment::{Evaluator, Rows};
+use super::segment::{Call, Evaluator, Rows};
 use super::series::SeriesTable;
 use super::tables::{OpenWindow, RedTable};
 use crate::catalog::{Catalog, MappedSeries, RedId};
 use crate::limits::Limits;
 use longpole_model::signal::{
-    EntryKey, EntryValue, Exemplar, HistogramPoint, MetricPoint, PARTITIONS, PathValue, RedSummary,
-    SiteKey, SpanRecord, StatusCode, Tally, Temporality, Timestamp, Window, WindowSummary,
+    EdgeKey, EntryKey, EntryValue, Exemplar, HistogramPoint, MetricPoint, PARTITIONS, PathValue,
+    RedSummary, SiteKey, SpanRecord, StatusCode, Tally, Temporality, Timestamp, Window,
+    WindowSummary,
 };
 
 /// The open windows of a shard, by start; few at a time.
@@ -71,6 +72,13 @@ impl Rows for Sink<'_> {
         let window = self.window(end);
         let cap = self.windows.rows_cap;
         let kept = self.windows.at(window).site(cap, key, nanos, weight, failed);
+        self.count(kept);
+    }
+
+    fn edge(&mut self, end: Timestamp, key: EdgeKey, call: Call) {
+        let window = self.window(end);
+        let cap = self.windows.rows_cap;
+        let kept = self.windows.at(window).edge(cap, key, call);
         self.count(kept);
     }
 }

@@ -10,8 +10,8 @@ use super::open::{OpenSpan, Settled};
 use super::tree::{NOBODY, Tree};
 use crate::catalog::{Catalog, RedId};
 use longpole_model::signal::{
-    Category, EntryKey, EntryValue, OperationId, PathValue, Scope, SiteKey, SpanCategory, SpanKind,
-    Tally, Timestamp, band_of,
+    Category, EdgeKey, EntryKey, EntryValue, OperationId, PathValue, Scope, SiteKey, SpanCategory,
+    SpanKind, Tally, Timestamp, band_of,
 };
 
 /// Where the rows of an evaluated trace go.
@@ -22,6 +22,21 @@ pub trait Rows {
     fn path(&mut self, end: Timestamp, key: EntryKey, site: SiteKey, value: PathValue);
     /// One visit of a site in a segment that ended at `end`.
     fn site(&mut self, end: Timestamp, key: SiteKey, nanos: u64, weight: u64, failed: bool);
+    /// A call that was served by a segment that ended at `end`.
+    fn edge(&mut self, end: Timestamp, key: EdgeKey, call: Call);
+}
+
+/// One call between services.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// 16.16 weight.
+    pub weight: u64,
+    /// Whether the callee failed.
+    pub failed: bool,
+    /// Nanoseconds as the caller saw it; `None` when it came from outside.
+    pub caller_ns: Option<u64>,
+    /// Nanoseconds as the callee saw it.
+    pub callee_ns: u64,
 }
 
 /// Evaluates traces; its buffers are reused.
@@ -178,10 +193,24 @@ impl Evaluator {
         rows: &mut impl Rows,
     ) {
         let p = self.tree.parent[i];
-        if p == NOBODY {
-            return;
+        let callee = &spans[i];
+        let caller = (p != NOBODY).then(|| &spans[p as usize]);
+        // A root that serves nobody (a job, a timer) is no call; a parent that was not seen is not
+        // "outside" either.
+        if caller.is_some() || callee.parent.is_zero() && callee.kind().enters() {
+            let key = EdgeKey {
+                caller: caller.map_or(OperationId::NONE, |c| operation(catalog, c.red)),
+                callee: operation(catalog, callee.red),
+            };
+            let call = Call {
+                weight,
+                failed: callee.failed(),
+                caller_ns: caller.map(OpenSpan::duration),
+                callee_ns: callee.duration(),
+            };
+            rows.edge(callee.end(), key, call);
         }
-        let (callee, caller) = (&spans[i], &spans[p as usize]);
+        let Some(caller) = caller else { return };
         let above = &spans[self.segment[p as usize] as usize];
         let site = |category| SiteKey {
             operation: operation(catalog, caller.red),

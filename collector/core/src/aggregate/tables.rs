@@ -2,11 +2,12 @@
 //!
 //! Sorted only once, when the window closes.
 
+use super::segment::Call;
 use crate::catalog::{Catalog, RedId};
 use crate::hash::IdHash;
 use longpole_model::signal::{
-    EntryKey, EntryValue, FaultKey, OVERFLOW_NAME, OperationId, PathValue, RedSummary, SeriesId,
-    SeriesSummary, SiteKey, SiteSummary, Tally, Window, WindowSummary,
+    EdgeKey, EdgeSummary, EntryKey, EntryValue, FaultKey, OVERFLOW_NAME, OperationId, PathValue,
+    RedSummary, SeriesId, SeriesSummary, SiteKey, SiteSummary, Tally, Window, WindowSummary,
 };
 use std::collections::HashMap;
 
@@ -47,6 +48,7 @@ pub struct OpenWindow {
     entries: HashMap<EntryKey, EntryValue, IdHash>,
     paths: HashMap<(EntryKey, SiteKey), PathValue, IdHash>,
     sites: HashMap<SiteKey, SiteSummary, IdHash>,
+    edges: HashMap<EdgeKey, EdgeSummary, IdHash>,
     series: HashMap<SeriesId, SeriesSummary, IdHash>,
     faults: HashMap<FaultKey, u64>,
 }
@@ -59,13 +61,14 @@ impl OpenWindow {
             entries: HashMap::default(),
             paths: HashMap::default(),
             sites: HashMap::default(),
+            edges: HashMap::default(),
             series: HashMap::default(),
             faults: HashMap::default(),
         }
     }
 
     fn rows(&self) -> usize {
-        self.paths.len() + self.sites.len() + self.entries.len()
+        self.paths.len() + self.sites.len() + self.entries.len() + self.edges.len()
     }
 
     /// Adds an entry of a path profile; `false` when the cap folded it away.
@@ -110,6 +113,23 @@ impl OpenWindow {
         room
     }
 
+    /// Adds one call between services.
+    pub fn edge(&mut self, cap: usize, key: EdgeKey, call: Call) -> bool {
+        let room = self.rows() < cap || self.edges.contains_key(&key);
+        if room {
+            let edge = self.edges.entry(key).or_default();
+            edge.weight = edge.weight.saturating_add(call.weight);
+            if call.failed {
+                edge.failed_weight = edge.failed_weight.saturating_add(call.weight);
+            }
+            if let Some(ns) = call.caller_ns {
+                edge.caller.record(ns, call.weight);
+            }
+            edge.callee.record(call.callee_ns, call.weight);
+        }
+        room
+    }
+
     /// Adds what a series did.
     pub fn series(&mut self, id: SeriesId, value: SeriesSummary) {
         self.series.entry(id).or_default().merge(&value);
@@ -139,6 +159,7 @@ impl OpenWindow {
             entries: sorted(self.entries),
             paths: sorted(self.paths),
             sites: sorted(self.sites),
+            edges: sorted(self.edges),
             series: sorted(self.series),
             faults: sorted(self.faults),
             tally,

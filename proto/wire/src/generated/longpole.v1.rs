@@ -47,6 +47,8 @@ pub struct WindowSummary {
     pub tally: ::core::option::Option<Tally>,
     #[prost(uint32, tag = "15")]
     pub missing_shards: u32,
+    #[prost(message, repeated, tag = "16")]
+    pub edges: ::prost::alloc::vec::Vec<Edge>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Operation {
@@ -107,7 +109,7 @@ pub struct Exemplar {
     #[prost(uint64, tag = "3")]
     pub duration_ns: u64,
 }
-/// Indices point into the dictionary. Weights are 16.16 fixed point.
+/// References into the dictionaries are index + 1; 0 = none. Weights are 16.16 fixed point.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Red {
     #[prost(uint32, tag = "1")]
@@ -147,7 +149,6 @@ pub struct EntryKey {
 pub struct SiteKey {
     #[prost(uint32, tag = "1")]
     pub operation: u32,
-    /// Index + 1; 0 = none.
     #[prost(uint32, tag = "2")]
     pub peer: u32,
     #[prost(uint32, tag = "3")]
@@ -187,6 +188,22 @@ pub struct Site {
     pub failed: u64,
     #[prost(bytes = "vec", tag = "4")]
     pub durations: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Edge {
+    /// None = from outside.
+    #[prost(uint32, tag = "1")]
+    pub caller: u32,
+    #[prost(uint32, tag = "2")]
+    pub callee: u32,
+    #[prost(uint64, tag = "3")]
+    pub weight: u64,
+    #[prost(uint64, tag = "4")]
+    pub failed_weight: u64,
+    #[prost(bytes = "vec", tag = "5")]
+    pub caller_durations: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "6")]
+    pub callee_durations: ::prost::alloc::vec::Vec<u8>,
 }
 /// A signed fixed-point number with 32 fraction bits in two halves.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

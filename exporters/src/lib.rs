@@ -4,6 +4,7 @@
 //! text that came in with telemetry goes through [`text::clean`] or, in JSON, is escaped losslessly.
 
 pub mod json;
+pub mod prometheus;
 pub mod report;
 pub mod text;
 

@@ -11,5 +11,6 @@ mod intake;
 pub mod investigations;
 pub mod regressions;
 pub mod snapshot;
+pub mod totals;
 
 pub use intake::{Engine, Settings};

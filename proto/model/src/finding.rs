@@ -10,6 +10,7 @@ mod investigation;
 mod proof;
 mod regression;
 mod snapshot;
+mod totals;
 
 pub use attribution::*;
 pub use bottleneck::*;
@@ -19,3 +20,4 @@ pub use investigation::*;
 pub use proof::*;
 pub use regression::*;
 pub use snapshot::*;
+pub use totals::*;

@@ -241,6 +241,17 @@ impl Aggregator {
         open.close(std::mem::take(&mut self.late), tally, catalog)
     }
 
+    /// What is not closed yet of what totals are made of, with the counters so far.
+    pub fn peek(&self, catalog: &Catalog) -> WindowSummary {
+        let mut out = WindowSummary { late: self.late.rows(catalog), ..WindowSummary::default() };
+        for window in &self.windows.open {
+            out.merge(&window.peek(catalog));
+        }
+        out.tally.merge(&self.tally);
+        out.tally.overflow_rows += self.windows.overflow_rows;
+        out
+    }
+
     /// Open spans held now.
     pub fn open_spans(&self) -> usize {
         self.partitions.iter().map(Partition::len).sum()

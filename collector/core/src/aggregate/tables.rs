@@ -25,6 +25,16 @@ impl RedTable {
         self.0[i].get_or_insert_default()
     }
 
+    /// Sorted copies of the rows.
+    pub fn rows(&self, catalog: &Catalog) -> Vec<(longpole_model::signal::RedKey, RedSummary)> {
+        let held = self.0.iter().enumerate();
+        let mut rows: Vec<_> = held
+            .filter_map(|(i, r)| Some((catalog.red_key(RedId(i as u32)), *r.clone()?)))
+            .collect();
+        rows.sort_unstable_by_key(|(k, _)| *k);
+        rows
+    }
+
     /// Sorted rows.
     pub fn into_rows(self, catalog: &Catalog) -> Vec<(longpole_model::signal::RedKey, RedSummary)> {
         let mut rows: Vec<_> = self
@@ -143,6 +153,21 @@ impl OpenWindow {
         let cell = self.faults.entry(key).or_default();
         *cell = cell.saturating_add(weight);
         room
+    }
+
+    /// What the window has gathered so far of what totals are made of: RED, edges, sites.
+    pub fn peek(&self, catalog: &Catalog) -> WindowSummary {
+        let mut edges: Vec<_> = self.edges.iter().map(|(k, v)| (*k, v.clone())).collect();
+        edges.sort_unstable_by_key(|(k, _)| *k);
+        let mut sites: Vec<_> = self.sites.iter().map(|(k, v)| (*k, v.clone())).collect();
+        sites.sort_unstable_by_key(|(k, _)| *k);
+        WindowSummary {
+            window: self.window,
+            red: self.red.rows(catalog),
+            edges,
+            sites,
+            ..WindowSummary::default()
+        }
     }
 
     /// Closes the window.

@@ -15,7 +15,7 @@ use crate::facts::Stretch;
 use crate::limits::Limits;
 use crate::route::Tree;
 use crate::route::worth::share_hurt;
-use longpole_model::finding::{Event, Regression};
+use longpole_model::finding::{Change, Event, Regression};
 use longpole_model::signal::{SECOND, Timestamp, Window, WindowSummary};
 pub use watch::{Alarmed, Watch};
 
@@ -23,6 +23,8 @@ pub use watch::{Alarmed, Watch};
 const LOOK_BACK: usize = 360;
 /// A standing cause is looked at again after this many windows.
 const AGAIN: u64 = 6;
+/// Declared changes kept.
+const CHANGES: usize = 1_000;
 /// A cause that raised nothing for this long is over, nanoseconds.
 const QUIET: u64 = 120 * SECOND;
 
@@ -34,6 +36,8 @@ pub struct Analyst {
     book: Book,
     tree: Tree,
     declared: Vec<(String, String)>,
+    /// Changes that somebody told of, oldest first.
+    changes: Vec<Change>,
     target: Option<Target>,
     /// Alarms of the cause under way.
     standing: Vec<Alarmed>,
@@ -56,6 +60,7 @@ impl Analyst {
             book: Book::new(limits.investigations),
             tree,
             declared,
+            changes: Vec::new(),
             target,
             standing: Vec::new(),
             looked: 0,
@@ -82,6 +87,27 @@ impl Analyst {
     /// unconfirmed.
     pub fn compared(&self) -> Option<(Window, Window, bool)> {
         self.compared
+    }
+
+    /// Takes a change that somebody told of; of too many the oldest go.
+    pub fn declare(&mut self, change: Change) {
+        let at =
+            self.changes.partition_point(|c| (c.at, &c.service) <= (change.at, &change.service));
+        if self.changes.get(at.wrapping_sub(1)) == Some(&change) {
+            return;
+        }
+        self.changes.insert(at, change);
+        if self.changes.len() > CHANGES {
+            self.changes.remove(0);
+        }
+    }
+
+    /// Changes declared and versions seen, oldest first.
+    pub fn changes(&self, catalog: &Catalog) -> Vec<Change> {
+        let mut all = deployments(catalog);
+        all.extend(self.changes.iter().cloned());
+        all.sort_by(|a, b| (a.at, &a.service, a.kind).cmp(&(b.at, &b.service, b.kind)));
+        all
     }
 
     /// Takes the next closed window.
@@ -144,7 +170,7 @@ impl Analyst {
         let said = conclude(&before, &after, &regressions, context);
         let Some(first) = said.candidates.first() else { return Vec::new() };
         let service = first.bottleneck.service.clone();
-        let changes = deployments(catalog);
+        let changes = self.changes(catalog);
         let grid = all.last().map(|w| w.window).unwrap_or_default();
         let suspect = suspect(&changes, &service, onset, grid);
         // Deepest culprit first: its own regressions, then by clarity.

@@ -63,6 +63,11 @@ impl History {
         &self.totals
     }
 
+    /// The last `n` windows, oldest first.
+    pub fn latest(&self, n: usize) -> impl Iterator<Item = &WindowSummary> {
+        self.fine.iter().skip(self.fine.len().saturating_sub(n))
+    }
+
     /// All windows kept, oldest first, coarse ones before fine ones.
     pub fn iter(&self) -> impl Iterator<Item = &WindowSummary> {
         self.coarse.iter().rev().flatten().chain(&self.fine)

@@ -69,6 +69,22 @@ impl Engine {
         &self.tally
     }
 
+    /// What is not closed yet of what totals are made of: totals = closed + open, so that no counter
+    /// waits for its window and none goes back when it closes.
+    pub fn open_totals(&self) -> WindowSummary {
+        let mut out = WindowSummary::default();
+        for shard in &self.shards {
+            out.merge(&shard.peek(&self.catalog));
+        }
+        out.tally.merge(&self.tally);
+        out
+    }
+
+    /// Spans held open until their traces are settled.
+    pub fn open_spans(&self) -> usize {
+        self.shards.iter().map(Aggregator::open_spans).sum()
+    }
+
     /// Log time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

@@ -1,29 +1,51 @@
 //! The tables that readers see, made from the history: services, RED, USE, investigations.
 
 use super::analyst::Analyst;
-use super::conclude::deployments;
 use crate::catalog::Catalog;
 use crate::stats::median;
 use longpole_model::finding::{Quantiles, RedRow, ServiceRow, Snapshot, UseRow};
-use longpole_model::signal::{RedKey, RedSummary, Role, SeriesId, Sketch, Tally, WindowSummary};
+use longpole_model::signal::{
+    RedKey, RedSummary, Role, SeriesId, Sketch, Tally, Window, WindowSummary,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Takes the snapshot of everything closed so far.
 pub fn snapshot(analyst: &Analyst, catalog: &Catalog, pending: &Tally) -> Snapshot {
     let history = analyst.history();
-    let totals = history.totals();
+    taken(analyst, catalog, pending, history.totals(), usage(history.iter(), catalog))
+}
+
+/// Takes the snapshot of the last `nanos` of closed windows: what a service does now.
+pub fn recent(analyst: &Analyst, catalog: &Catalog, pending: &Tally, nanos: u64) -> Snapshot {
+    let history = analyst.history();
+    let end = history.totals().window.end;
+    let stretch = Window { start: end.minus(nanos), end };
+    let mut sums = WindowSummary::default();
+    for window in history.within(stretch) {
+        sums.merge(window);
+    }
+    taken(analyst, catalog, pending, &sums, usage(history.within(stretch), catalog))
+}
+
+fn taken(
+    analyst: &Analyst,
+    catalog: &Catalog,
+    pending: &Tally,
+    totals: &WindowSummary,
+    usage: Vec<UseRow>,
+) -> Snapshot {
     let red = red_totals(totals);
-    let mut tally = totals.tally.clone();
+    let mut tally = analyst.history().totals().tally.clone();
     tally.merge(pending);
     Snapshot {
         at: totals.window.end,
         covers: totals.window,
-        windows: history.windows(),
+        windows: analyst.history().windows(),
         services: services(&red, totals, catalog),
         red: red_rows(&red, totals, catalog),
-        usage: usage(history.iter(), catalog),
+        usage,
         investigations: analyst.book().queue().into_iter().cloned().collect(),
-        changes: deployments(catalog),
+        changes: analyst.changes(catalog),
         placebo: analyst.watch().placebo(),
         tally,
     }
@@ -119,7 +141,10 @@ fn services(
 }
 
 /// Utilization, saturation and error series, window by window.
-fn usage<'a>(windows: impl Iterator<Item = &'a WindowSummary>, catalog: &Catalog) -> Vec<UseRow> {
+pub(super) fn usage<'a>(
+    windows: impl Iterator<Item = &'a WindowSummary>,
+    catalog: &Catalog,
+) -> Vec<UseRow> {
     let mut values: BTreeMap<SeriesId, (Vec<f64>, u64)> = BTreeMap::new();
     for w in windows {
         for (id, s) in &w.series {

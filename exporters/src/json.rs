@@ -5,11 +5,13 @@
 //! Does not decide what is told: that is the nouns' shape.
 
 mod accounting;
+mod api;
 mod diagnose;
 mod escape;
 mod replay;
 
 pub use accounting::{Accounting, SignalAccount, TraceAccount};
+pub use api::{changes, investigations, red, services, usage};
 pub use diagnose::diagnosis;
 pub use replay::{BadReplay, FORMAT, Replay, read_replay, replay};
 

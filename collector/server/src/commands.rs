@@ -3,6 +3,7 @@
 //! What they print is rendered by `longpole-exporters`; what it means is decided by
 //! `longpole-core`. Data goes to standard output, talk to standard error.
 
+pub mod collector;
 pub mod detect;
 pub mod diagnose;
 pub mod investigations;
@@ -36,6 +37,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Collect: OTLP in, metrics, API and investigations out
+    Collector(collector::Args),
     /// Replay a recording: services by RED, then every investigation with its evidence
     Replay(replay::Args),
     /// Compare two stretches of a recording, or find them: whose fault, what kind
@@ -61,6 +64,9 @@ pub enum CommandError {
     /// A routing tree that cannot be used.
     #[error(transparent)]
     Tree(#[from] crate::specialists::BadTree),
+    /// A collector that could not start.
+    #[error(transparent)]
+    Start(#[from] crate::collector::StartError),
     /// Standard output or input broke.
     #[error("cannot write the answer: {0}")]
     Io(#[from] std::io::Error),
@@ -72,6 +78,7 @@ pub enum CommandError {
 /// [`CommandError`], which is exit code 2.
 pub fn run(cli: Cli) -> Result<u8, CommandError> {
     match cli.command {
+        Command::Collector(args) => collector::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Diagnose(args) => diagnose::run(args),
         Command::Detect(args) => detect::run(args),

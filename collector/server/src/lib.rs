@@ -3,8 +3,15 @@
 //! What the bytes mean is decided in `longpole-core`; what findings look like in
 //! `longpole-exporters`.
 
+pub mod clock;
+pub mod collector;
 pub mod commands;
+pub mod door;
 pub mod ingest;
 pub mod log;
+pub mod net;
+pub mod own;
+pub mod pipeline;
+pub mod serve;
 pub mod specialists;
 pub mod wire;

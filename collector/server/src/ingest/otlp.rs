@@ -92,13 +92,17 @@ pub fn any(
     match signal_of(&payload)? {
         Signal::Traces => traces(payload, limits, now),
         Signal::Metrics => metrics(payload, limits, now),
-        Signal::Logs => {
-            let logs = wire::count_items(&payload, limits)?;
-            let message = (logs > 0)
-                .then(|| format!("{logs} log records were dropped: Longpole keeps no logs"));
-            Ok((Batch::default(), Rejections { logs, message, ..Rejections::default() }))
-        }
+        Signal::Logs => logs(payload, limits),
     }
+}
+
+/// A request of log records: counted and dropped.
+///
+/// # Errors
+/// As [`traces`].
+pub fn logs(payload: Vec<u8>, limits: &DecodeLimits) -> Result<(Batch, Rejections), Refusal> {
+    let logs = wire::count_items(&payload, limits)?;
+    Ok((Batch::default(), Rejections { logs, ..Rejections::default() }))
 }
 
 /// Tells the signal of a request from the first item in it. All three share their outer levels; a

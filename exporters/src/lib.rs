@@ -6,6 +6,7 @@
 pub mod json;
 pub mod report;
 pub mod text;
+pub mod webhook;
 
 #[cfg(test)]
 mod fixture;

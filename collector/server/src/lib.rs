@@ -5,4 +5,5 @@
 
 pub mod commands;
 pub mod ingest;
+pub mod outbox;
 pub mod specialists;

@@ -3,6 +3,7 @@
 //! What they print is rendered by `longpole-exporters`; what it means is decided by
 //! `longpole-core`. Data goes to standard output, talk to standard error.
 
+pub mod config;
 pub mod detect;
 pub mod diagnose;
 pub mod investigations;
@@ -44,6 +45,8 @@ enum Command {
     Detect(detect::Args),
     /// Look at what a replay found
     Investigations(investigations::Args),
+    /// Show the configuration and where it came from, or its schema
+    Config(config::Args),
     /// Make recordings of a simulated shop with known faults
     #[cfg(feature = "lab")]
     Lab(lab::Args),
@@ -61,6 +64,9 @@ pub enum CommandError {
     /// A routing tree that cannot be used.
     #[error(transparent)]
     Tree(#[from] crate::specialists::BadTree),
+    /// A configuration that cannot be used.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
     /// Standard output or input broke.
     #[error("cannot write the answer: {0}")]
     Io(#[from] std::io::Error),
@@ -76,6 +82,7 @@ pub fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Diagnose(args) => diagnose::run(args),
         Command::Detect(args) => detect::run(args),
         Command::Investigations(args) => investigations::run(args),
+        Command::Config(args) => config::run(args),
         #[cfg(feature = "lab")]
         Command::Lab(args) => lab::run(args),
     }

@@ -4,6 +4,7 @@
 //! `longpole-exporters`.
 
 pub mod commands;
+pub mod config;
 pub mod ingest;
 pub mod outbox;
 pub mod specialists;

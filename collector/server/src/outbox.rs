@@ -1,7 +1,7 @@
 //! The outbox: hands events of investigations to webhooks, at least once, in order for each
 //! investigation, under a key that never changes.
 //!
-//! [`Queue`] decides (pure, time is an argument), [`deliver`] carries. What is said is rendered
+//! [`Queue`] decides (pure, time is an argument), `deliver` carries. What is said is rendered
 //! before (`longpole_exporters::webhook`); which addresses are allowed is decided by whoever makes
 //! the [`Target`]s.
 //!

@@ -16,8 +16,8 @@ fn settings() -> Settings {
     Settings {
         first_delay: Duration::from_millis(10),
         max_delay: Duration::from_millis(60),
-        connect_timeout: Duration::from_millis(200),
-        response_timeout: Duration::from_millis(200),
+        connect_timeout: Duration::from_secs(5),
+        response_timeout: Duration::from_secs(5),
         ..Settings::default()
     }
 }
@@ -65,8 +65,12 @@ fn judge(seen: &[Seen]) {
 }
 
 async fn nine_through(script: fn(usize) -> Reply) -> (Vec<Seen>, Stats) {
+    nine_with(settings(), script).await
+}
+
+async fn nine_with(settings: Settings, script: fn(usize) -> Reply) -> (Vec<Seen>, Stats) {
     let receiver = Receiver::start(script).await;
-    let outbox = start(&receiver.url, settings());
+    let outbox = start(&receiver.url, settings);
     push_nine(&outbox);
     assert_eq!(outbox.drain(LONG).await, 0, "{:?}", outbox.stats());
     let seen = receiver.seen();
@@ -100,8 +104,11 @@ async fn errors_then_success() {
 
 #[tokio::test]
 async fn slow_then_success() {
-    let (_, stats) = nine_through(|n| if n < 4 { Reply::Never } else { Reply::Status(200) }).await;
-    assert_eq!(stats.failures, 4);
+    let short = Duration::from_millis(200);
+    let hasty = Settings { connect_timeout: short, response_timeout: short, ..settings() };
+    let script = |n| if n < 4 { Reply::Never } else { Reply::Status(200) };
+    let (_, stats) = nine_with(hasty, script).await;
+    assert!(stats.failures >= 4, "{stats:?}");
 }
 
 #[tokio::test]
@@ -141,7 +148,11 @@ async fn tls_is_spoken_to_https() {
     let receiver = Receiver::start(|_| Reply::Status(200)).await;
     let url = receiver.url.replace("http:", "https:");
     let target = Target::new(&url, vec![], vec![]).expect("a target");
-    let give_up = Settings { give_up: Duration::ZERO, ..settings() };
+    // The receiver waits for the rest of what it cannot read.
+    let response_timeout = Duration::from_millis(100);
+    let connect_timeout = response_timeout;
+    let give_up =
+        Settings { give_up: Duration::ZERO, connect_timeout, response_timeout, ..settings() };
     let outbox = match Outbox::start(vec![target], give_up) {
         Ok(outbox) => outbox,
         // A machine without any roots says so instead.
@@ -157,7 +168,7 @@ async fn refused_then_up() {
     let address = Receiver::reserve();
     let outbox = start(&format!("http://{address}/"), settings());
     push_nine(&outbox);
-    assert_eq!(outbox.drain(Duration::from_millis(150)).await, 9, "nobody listens");
+    assert_eq!(outbox.drain(Duration::from_millis(500)).await, 9, "nobody listens");
     let stats = outbox.stats().remove(0);
     assert!(stats.last_error.contains("refused"), "{}", stats.last_error);
     assert_eq!(outbox.waiting().len(), 9);

@@ -23,7 +23,7 @@ pub fn investigation(i: &longpole_model::finding::Investigation) -> String {
 }
 
 /// A document on one line, with a newline behind it.
-fn document(value: &impl Serialize) -> String {
+pub(crate) fn document(value: &impl Serialize) -> String {
     let mut out = Vec::new();
     let mut to = serde_json::Serializer::with_formatter(&mut out, escape::Safe);
     // The nouns have only text keys and a Vec takes every byte: this cannot fail.
@@ -35,4 +35,4 @@ fn document(value: &impl Serialize) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

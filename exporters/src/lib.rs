@@ -7,6 +7,7 @@ pub mod json;
 pub mod prometheus;
 pub mod report;
 pub mod text;
+pub mod webhook;
 
 #[cfg(test)]
 mod fixture;

@@ -42,7 +42,17 @@ pub const PURE: &[(&str, &[(&str, &str)])] = &[
             ("thiserror", "one error enum at the crate's edge"),
         ],
     ),
-    ("longpole-exporters", &[("serde", "derives"), ("serde_json", "the JSON voice: text, no I/O")]),
+    (
+        "longpole-exporters",
+        &[
+            ("base64", "signatures and secrets of webhooks"),
+            ("hmac", "signatures of webhooks"),
+            ("serde", "derives"),
+            ("serde_json", "the JSON voice: text, no I/O"),
+            ("sha2", "signatures of webhooks"),
+            ("thiserror", "one error enum at the crate's edge"),
+        ],
+    ),
 ];
 
 /// What a pure crate's source must not name.

@@ -4,6 +4,7 @@
 //! `longpole-core`. Data goes to standard output, talk to standard error.
 
 pub mod collector;
+pub mod config;
 pub mod detect;
 pub mod diagnose;
 pub mod investigations;
@@ -47,6 +48,8 @@ enum Command {
     Detect(detect::Args),
     /// Look at what a replay found
     Investigations(investigations::Args),
+    /// Show the configuration and where it came from, or its schema
+    Config(config::Args),
     /// Make recordings of a simulated shop with known faults
     #[cfg(feature = "lab")]
     Lab(lab::Args),
@@ -67,6 +70,9 @@ pub enum CommandError {
     /// A collector that could not start.
     #[error(transparent)]
     Start(#[from] crate::collector::StartError),
+    /// A configuration that cannot be used.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
     /// Standard output or input broke.
     #[error("cannot write the answer: {0}")]
     Io(#[from] std::io::Error),
@@ -83,6 +89,7 @@ pub fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Diagnose(args) => diagnose::run(args),
         Command::Detect(args) => detect::run(args),
         Command::Investigations(args) => investigations::run(args),
+        Command::Config(args) => config::run(args),
         #[cfg(feature = "lab")]
         Command::Lab(args) => lab::run(args),
     }

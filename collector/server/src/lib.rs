@@ -6,10 +6,12 @@
 pub mod clock;
 pub mod collector;
 pub mod commands;
+pub mod config;
 pub mod door;
 pub mod ingest;
 pub mod log;
 pub mod net;
+pub mod outbox;
 pub mod own;
 pub mod pipeline;
 pub mod serve;

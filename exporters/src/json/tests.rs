@@ -7,7 +7,7 @@ use longpole_model::finding::Snapshot;
 
 /// One key a line, so that a change of the golden file can be read. Order is kept: only blanks are
 /// added, outside of texts.
-fn laid_out(json: &str) -> String {
+pub(crate) fn laid_out(json: &str) -> String {
     let (mut out, mut quoted, mut escaped, mut depth) = (String::new(), false, false, 0usize);
     for c in json.trim_end().chars() {
         if !quoted && matches!(c, '}' | ']') {

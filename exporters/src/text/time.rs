@@ -9,6 +9,12 @@ pub fn utc(t: Timestamp) -> String {
     format!("{day} {clock}Z")
 }
 
+/// `2026-01-02T03:04:05Z` (RFC 3339), with milliseconds where there are some.
+pub fn rfc3339(t: Timestamp) -> String {
+    let (day, clock) = split(t);
+    format!("{day}T{clock}Z")
+}
+
 /// `2026-01-02 03:04:05Z to 03:14:05Z (10 m 00 s)`; the second date only where it differs.
 pub fn stretch(w: Window) -> String {
     if w.length() == 0 {
@@ -57,6 +63,7 @@ mod tests {
         assert_eq!(utc(Timestamp(0)), "1970-01-01 00:00:00Z");
         assert_eq!(utc(Timestamp(951_782_400 * SECOND)), "2000-02-29 00:00:00Z");
         assert_eq!(utc(Timestamp(1_767_323_045_120_000_000)), "2026-01-02 03:04:05.120Z");
+        assert_eq!(rfc3339(Timestamp(1_767_323_045_120_000_000)), "2026-01-02T03:04:05.120Z");
         assert_eq!(utc(Timestamp(u64::MAX)), "2554-07-21 23:34:33.709Z");
         let w = |a, b| Window { start: Timestamp(a * SECOND), end: Timestamp(b * SECOND) };
         assert_eq!(stretch(w(86_390, 86_395)), "1970-01-01 23:59:50Z to 23:59:55Z (5.00 s)");

@@ -60,9 +60,13 @@ impl Context {
         let mut out = String::with_capacity(55);
         out.push_str("00-");
         // Writing to a String cannot fail.
-        self.trace_id.iter().for_each(|b| drop(write!(out, "{b:02x}")));
+        self.trace_id.iter().for_each(|b| {
+            let _ = write!(out, "{b:02x}");
+        });
         out.push('-');
-        self.span_id.iter().for_each(|b| drop(write!(out, "{b:02x}")));
+        self.span_id.iter().for_each(|b| {
+            let _ = write!(out, "{b:02x}");
+        });
         out.push_str(if self.sampled { "-01" } else { "-00" });
         out
     }

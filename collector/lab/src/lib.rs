@@ -2,9 +2,11 @@
 //!
 //! Faults are causes in the simulation (more queries, dearer work, a held lock), never painted onto
 //! the telemetry: what shows is what follows. Deterministic: same scenario and seed, same bytes. No
-//! clock, socket or file here; writing recordings is the command line's business.
+//! clock, socket or file there; writing recordings is the command line's business. [`live`] is the shop
+//! as real processes, for the demo.
 
 mod fault;
+pub mod live;
 mod meter;
 mod record;
 mod rng;

@@ -6,6 +6,7 @@ use crate::clock::WallClock;
 use crate::door::{Door, grpc, http};
 use crate::ingest::otlp::DecodeLimits;
 use crate::net::{self, ListenError, Port};
+use crate::outbox::{self, Outbox, OutboxError, Target};
 use crate::own::Own;
 use crate::pipeline::Pipeline;
 use crate::serve::{self, Web};
@@ -14,6 +15,7 @@ use longpole_core::engine::Settings;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::route::Tree;
 use longpole_exporters::prometheus::Dialect;
+use longpole_exporters::webhook;
 use longpole_model::finding::{Event, EventKind, Investigation};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,8 +24,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+/// `source` of our CloudEvents.
+const SOURCE: &str = "urn:longpole:collector";
+/// Events have this long to be delivered once everything else is done.
+const DELIVER: Duration = Duration::from_secs(2);
 /// Requests under way have this long to end once the process is told to stop.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(3);
 
 /// How a collector is set up.
 pub struct Setup {
@@ -41,6 +47,8 @@ pub struct Setup {
     pub tree: Tree,
     /// Names under which span metrics are served.
     pub dialects: Vec<Dialect>,
+    /// Who is told of investigations.
+    pub webhooks: Vec<Target>,
 }
 
 /// Where a collector listens.
@@ -63,6 +71,9 @@ pub enum StartError {
     /// The system.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// Two metrics of one name.
     #[error("cannot register own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -94,25 +105,30 @@ impl Collector {
     }
 
     /// Serves until `stop` ends, then drains: no new connection, requests under way answered, the
-    /// queue worked off. `on_event` hears of every event of an investigation.
+    /// queue worked off, events delivered as far as they go.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn run(
-        self,
-        stop: impl Future<Output = ()>,
-        mut on_event: impl FnMut(Event, Investigation) + Send + 'static,
-    ) -> Result<(), StartError> {
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let Self { setup, listeners, addresses } = self;
         let own = Arc::new(Own::new()?);
         let analyst = Analyst::new(&setup.settings.limits, setup.tree, Vec::new(), None);
+        let clock = WallClock::start();
+        let seed = clock.now().0;
+        let settings = outbox::Settings { seed, ..outbox::Settings::default() };
+        let listed = !setup.webhooks.is_empty();
+        let outbox = Outbox::start(setup.webhooks, settings)?;
+        let carrier = outbox.clone();
         let tell = Box::new(move |events: Vec<(Event, Investigation)>| {
             for (event, about) in events {
                 say(&event, &about);
-                on_event(event, about);
+                if listed {
+                    let body = webhook::event(&event, &about, SOURCE);
+                    carrier.push(event, body);
+                }
             }
         });
-        let (pipeline, owner) = Pipeline::start(setup.settings, analyst, WallClock::start(), tell)?;
+        let (pipeline, owner) = Pipeline::start(setup.settings, analyst, clock, tell)?;
         let door = Door {
             pipeline: pipeline.clone(),
             limits: Arc::new(setup.decode),
@@ -125,6 +141,7 @@ impl Collector {
             dialects: setup.dialects.into(),
             listen: addresses.listen,
             draining: Arc::clone(&draining),
+            outbox: outbox.clone(),
         };
         let (health, reporter) = health().await;
         let [on_grpc, on_http, on_web] = listeners;
@@ -155,6 +172,10 @@ impl Collector {
         pipeline.close();
         let worked_off = tokio::task::spawn_blocking(move || owner.join().is_ok());
         let _ = tokio::time::timeout(DRAIN, worked_off).await;
+        let left = outbox.drain(DELIVER).await;
+        if left > 0 {
+            tracing::warn!(left, "events were not delivered before the end");
+        }
         end_web.send_replace(true);
         let _ = tokio::time::timeout(Duration::from_secs(1), page).await;
         Ok(())

@@ -5,6 +5,8 @@
 
 pub mod collector;
 pub mod config;
+#[cfg(feature = "lab")]
+pub mod demo;
 pub mod detect;
 pub mod diagnose;
 pub mod investigations;
@@ -50,6 +52,9 @@ enum Command {
     Investigations(investigations::Args),
     /// Show the configuration and where it came from, or its schema
     Config(config::Args),
+    /// See it work: a shop of real services, a bad release, and what Longpole says about it
+    #[cfg(feature = "lab")]
+    Demo(demo::Args),
     /// Make recordings of a simulated shop with known faults
     #[cfg(feature = "lab")]
     Lab(lab::Args),
@@ -73,6 +78,10 @@ pub enum CommandError {
     /// A configuration that cannot be used.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// A demo that did not come to its end.
+    #[cfg(feature = "lab")]
+    #[error(transparent)]
+    Demo(#[from] demo::DemoError),
     /// Standard output or input broke.
     #[error("cannot write the answer: {0}")]
     Io(#[from] std::io::Error),
@@ -90,6 +99,8 @@ pub fn run(cli: Cli) -> Result<u8, CommandError> {
         Command::Detect(args) => detect::run(args),
         Command::Investigations(args) => investigations::run(args),
         Command::Config(args) => config::run(args),
+        #[cfg(feature = "lab")]
+        Command::Demo(args) => demo::run(args),
         #[cfg(feature = "lab")]
         Command::Lab(args) => lab::run(args),
     }

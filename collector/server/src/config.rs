@@ -17,6 +17,7 @@ mod webhooks;
 
 pub use fault::ConfigError;
 pub use load::{Loaded, Origin, Setting};
+pub use longpole_exporters::prometheus::Dialect;
 pub use schema::schema;
 pub use show::{show, show_json, show_origins, show_origins_json};
 
@@ -59,15 +60,6 @@ pub struct Config {
 pub struct Metrics {
     /// Served dialects; never empty.
     pub dialects: Vec<Dialect>,
-}
-
-/// Names under which derived metrics are served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// As the OpenTelemetry Collector's span metrics connector.
-    Otel,
-    /// As Tempo's metrics generator.
-    Tempo,
 }
 
 /// Settings of our own log.

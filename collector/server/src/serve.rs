@@ -7,6 +7,7 @@ mod guard;
 mod health;
 mod metrics;
 
+use crate::outbox::OutboxHandle;
 use crate::own::Own;
 use crate::pipeline::Pipeline;
 use axum::Router;
@@ -28,6 +29,8 @@ pub struct Web {
     pub dialects: Arc<[Dialect]>,
     /// The address that is listened on: names of others are refused.
     pub listen: SocketAddr,
+    /// What was told to whom.
+    pub outbox: OutboxHandle,
     /// Set once the process drains.
     pub draining: Arc<AtomicBool>,
 }
@@ -53,6 +56,7 @@ async fn index() -> &'static str {
      /api/v1/use?service=     utilization, saturation, errors\n\
      /api/v1/investigations   what got slow, whose it is, what kind, who gets it\n\
      /api/v1/changes          deploys, config, flags, scaling (POST to declare one)\n\
+     /api/v1/outbox           what was told to webhooks, and what could not be\n\
      /api/v1/openapi.json     the API's description\n\
      /healthz /readyz         alive, ready\n"
 }

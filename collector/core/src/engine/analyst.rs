@@ -116,7 +116,11 @@ impl Analyst {
         let confirmed = self.watch.observe(&summary, catalog);
         self.history.push(summary);
         let fresh = !confirmed.is_empty();
-        self.standing.extend(confirmed);
+        // The same measure of the same series raised again: the later one knows more.
+        for (id, r) in confirmed {
+            self.standing.retain(|(i, s)| *i != id || s.measure != r.measure);
+            self.standing.push((id, r));
+        }
         self.standing.retain(|(id, r)| now.since(r.window.end) < QUIET || self.watch.stands(*id));
         let mut events = Vec::new();
         let due = self.history.windows() >= self.looked + AGAIN;

@@ -2,72 +2,53 @@
 
 use super::{CommandError, exit};
 use crate::collector::{Collector, Setup};
+use crate::config::{Config, Log, LogFormat, LogLevel, Overrides};
 use crate::ingest::otlp::DecodeLimits;
 use crate::specialists;
 use longpole_core::engine::Settings;
 use longpole_core::limits::Limits;
-use longpole_exporters::prometheus::Dialect;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
 
 /// Arguments of `collector`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// OTLP/gRPC
-    #[arg(long, default_value = "127.0.0.1:4317", value_name = "ADDR")]
-    grpc: SocketAddr,
-    /// OTLP/HTTP
-    #[arg(long, default_value = "127.0.0.1:4318", value_name = "ADDR")]
-    http: SocketAddr,
-    /// Scrape, API, health
-    #[arg(long, default_value = "127.0.0.1:4319", value_name = "ADDR")]
-    listen: SocketAddr,
-    /// Aggregators that share the traces
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
-    shards: u32,
-    /// Width of a window, e.g. 10s
-    #[arg(long, default_value = "10s", value_parser = duration)]
-    window: Duration,
-    /// How far the watermark stays behind arrivals, e.g. 15s
-    #[arg(long, default_value = "15s", value_parser = duration)]
-    lateness: Duration,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let scale = match unit {
-        "ms" => 0.001,
-        "s" | "" => 1.0,
-        "m" => 60.0,
-        _ => return Err("write a duration like 500ms, 10s or 1m".into()),
-    };
-    let seconds: f64 =
-        number.parse().map_err(|_| "write a duration like 500ms, 10s or 1m".to_owned())?;
-    Duration::try_from_secs_f64(seconds * scale).map_err(|e| e.to_string())
+    #[command(flatten)]
+    overrides: Overrides,
 }
 
 /// Runs the command until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// A port that is taken, a system that gives no threads.
+/// A configuration that cannot be used, a port that is taken.
 pub fn run(args: Args) -> Result<u8, CommandError> {
+    let loaded = Config::load(&args.overrides, |name| {
+        std::env::var_os(name).map(|v| v.to_string_lossy().into_owned())
+    })?;
+    let config = loaded.config;
+    log(config.log);
     let limits = Limits {
-        window: nanos(args.window).max(1_000_000),
-        lateness: nanos(args.lateness),
+        window: nanos(config.window),
+        lateness: nanos(config.lateness),
         ..Limits::default()
     };
     let setup = Setup {
-        grpc: args.grpc,
-        http: args.http,
-        listen: args.listen,
-        settings: Settings { limits, shards: args.shards, ..Settings::default() },
-        decode: DecodeLimits::default(),
-        tree: specialists::default_tree()?,
-        dialects: vec![Dialect::Otel],
+        grpc: config.grpc,
+        http: config.http,
+        listen: config.listen,
+        settings: Settings { limits, shards: config.shards, ..Settings::default() },
+        decode: DecodeLimits {
+            bytes: usize::try_from(config.max_request_bytes).unwrap_or(usize::MAX),
+            ..DecodeLimits::default()
+        },
+        tree: specialists::load(config.specialists.as_deref())?,
+        dialects: config.metrics.dialects,
+        webhooks: config.webhooks,
     };
-    tracing_subscriber::fmt().json().flatten_event(true).with_writer(std::io::stderr).init();
+    if config.data.is_some() {
+        tracing::warn!("data: nothing is kept there by this version; durability is none");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let collector = Collector::bind(setup).await?;
@@ -79,9 +60,26 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
             durability = "none",
             "collecting; a restart begins anew: acknowledged spans live in memory only"
         );
-        collector.run(told_to_stop(), |_, _| {}).await?;
+        collector.run(told_to_stop()).await?;
         Ok(exit::OK)
     })
+}
+
+/// Log lines to standard error; a line is an event, control characters are escaped.
+fn log(settings: Log) {
+    let level = match settings.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    // A subscriber that is there already is as good.
+    let _ = match settings.format {
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(false).try_init(),
+    };
 }
 
 fn nanos(d: Duration) -> u64 {

@@ -1,6 +1,7 @@
 //! `longpole lab record`: writes a recording of the simulated shop with a fault of known truth.
 
 use super::{CommandError, exit};
+use longpole_lab::live::{Role, Service};
 use longpole_lab::{Fault, Options, record};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,37 @@ pub struct Args {
 enum Command {
     /// Record a simulated shop: NAME.otlp.binpb.zst and NAME.labels.json
     Record(Record),
+    /// One process of the live shop; the demo starts them
+    #[command(hide = true)]
+    Serve(Serve),
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    #[arg(long)]
+    role: Role,
+    #[arg(long)]
+    release: String,
+    #[arg(long)]
+    fault: Fault,
+    #[arg(long)]
+    book: PathBuf,
+    #[arg(long)]
+    otlp: String,
+}
+
+/// Runs one process of the live shop until it is told to stop.
+fn serve(args: Serve) -> Result<u8, CommandError> {
+    let service = Service {
+        role: args.role,
+        version: args.release,
+        fault: args.fault,
+        book: args.book,
+        otlp: args.otlp,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(longpole_lab::live::serve(service)).map_err(super::demo::DemoError::from)?;
+    Ok(exit::OK)
 }
 
 #[derive(Debug, clap::Args)]
@@ -48,7 +80,10 @@ struct Record {
 /// # Errors
 /// When the folder cannot be written.
 pub fn run(args: Args) -> Result<u8, CommandError> {
-    let Command::Record(args) = args.command;
+    let args = match args.command {
+        Command::Record(args) => args,
+        Command::Serve(args) => return serve(args),
+    };
     if !(args.rate > 0.0 && args.rate <= 10_000.0) {
         return Err(CommandError::Usage("--rate must be above 0 and at most 10000".to_owned()));
     }

@@ -199,7 +199,7 @@ impl Default for Config {
             specialists: None,
             metrics: Metrics { dialects: vec![Dialect::Otel] },
             webhooks: Vec::new(),
-            log: Log { format: LogFormat::Text, level: LogLevel::Info },
+            log: Log { format: LogFormat::Json, level: LogLevel::Info },
         }
     }
 }

@@ -30,6 +30,7 @@ pub fn routes() -> Router<Web> {
         .route("/investigations", get(investigations))
         .route("/investigations/{id}", get(investigation))
         .route("/changes", get(changes).post(declare))
+        .route("/outbox", get(outbox))
         .route("/openapi.json", get(|| async { document(OPENAPI.to_owned()) }))
         .fallback(|| async {
             problem(StatusCode::NOT_FOUND, "no such path; see /api/v1/openapi.json")
@@ -86,6 +87,46 @@ async fn investigation(State(web): State<Web>, Path(id): Path<String>) -> Respon
         Some(found) => document(json::investigation(found)),
         None => problem(StatusCode::NOT_FOUND, "no investigation has this id"),
     }
+}
+
+/// Deliveries by target, and the latest dead letters.
+async fn outbox(State(web): State<Web>) -> Response {
+    let targets: Vec<_> = web
+        .outbox
+        .stats()
+        .into_iter()
+        .map(|s| {
+            serde_json::json!({
+                "target": s.target,
+                "accepted": s.accepted,
+                "delivered": s.delivered,
+                "attempts": s.attempts,
+                "failures": s.failures,
+                "coalesced": s.coalesced,
+                "duplicate": s.duplicate,
+                "dead": s.dead_gave_up + s.dead_full + s.dead_unsendable,
+                "waiting": s.waiting,
+            })
+        })
+        .collect();
+    let letters: Vec<_> = web
+        .outbox
+        .dead_letters()
+        .into_iter()
+        .map(|l| {
+            serde_json::json!({
+                "target": l.target,
+                "investigation": l.event.investigation,
+                "idempotency_key": l.event.idempotency_key,
+                "reason": l.reason.as_str(),
+                "attempts": l.attempts,
+                "last_error": l.last_error,
+                "accepted_at": l.accepted_at.0,
+                "at": l.at.0,
+            })
+        })
+        .collect();
+    document(serde_json::json!({ "targets": targets, "dead_letters": letters }).to_string())
 }
 
 /// A change as it is posted.

@@ -1,8 +1,7 @@
-//! The doors: bytes from outside become [`Batch`]es, refusals are counted and said.
+//! What comes in: bytes become batches.
 //!
-//! [`otlp`] is pure (bytes in, batch out); [`replay`] reads recordings.
-//!
-//! [`Batch`]: longpole_model::signal::Batch
+//! [`otlp`] is pure and knows no file and no socket; [`replay`] is the door for recordings. What a
+//! batch means is the core's business.
 
 pub mod otlp;
 pub mod replay;

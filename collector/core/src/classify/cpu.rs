@@ -4,7 +4,7 @@
 //! Checked before any gap is called network.
 
 use super::{Hypothesis, Impact, evidence, has_symptom, is_store, ramp};
-use crate::facts::{CLEAR, Facts};
+use crate::facts::{CLEAR, Facts, FlowFact};
 use longpole_model::finding::BottleneckKind;
 use longpole_model::signal::{Category, Facility, Role};
 
@@ -34,6 +34,12 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         // Nobody waits for it: a busy processor alone is no bottleneck.
         strength *= 0.4;
     }
+    if let Some(f) = answers_queries(facts, service) {
+        // A database inside the process burns the process's time: the queries are the site.
+        strength *= 0.4;
+        let claim = format!("{service}'s own time did not grow, its queries did");
+        seen.push(evidence(claim, "query time above baseline p90", "1", &f.share, false));
+    }
     if let Some(s) = super::memory::killed(facts, service) {
         // Collecting garbage in a full heap burns the processor: memory comes first.
         strength *= 0.5;
@@ -45,6 +51,14 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let site = own.and_then(|f| f.worst).map(|w| w.0);
     let impact = Impact::Time(super::time::owned_ns(facts, service));
     Some(Hypothesis { service: service.to_owned(), kind, strength, impact, evidence: seen, site })
+}
+
+/// The queries of a service that got slower while nothing else of it did.
+fn answers_queries<'a>(facts: &'a Facts, service: &str) -> Option<&'a FlowFact> {
+    let own = facts.flow(service, Category::Own).is_some_and(FlowFact::grew);
+    let gaps = facts.flows_from(service, Category::Gap).any(|(_, f)| f.grew());
+    let mut stores = facts.flows_from(service, Category::Store).map(|(_, f)| f);
+    if own || gaps { None } else { stores.find(|f| f.grew()) }
 }
 
 pub(super) fn why_not(facts: &Facts, service: &str) -> Option<String> {

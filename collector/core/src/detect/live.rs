@@ -55,7 +55,18 @@ impl Default for Settings {
 /// Quantiles that are watched.
 pub const QUANTILES: [f64; 3] = [0.5, 0.9, 0.97];
 /// A request counts as slow above the reference quantile plus this share.
-pub const MARGIN: f64 = 0.05;
+const MARGIN: f64 = 0.05;
+/// ... and by at least this: what takes microseconds doubles whenever the machine breathes.
+const LEAST_NS: u64 = 500_000;
+/// Excess of the share of slow requests below which nothing is raised.
+const LEAST_EXCESS: f64 = 0.03;
+/// An alarm that stands is raised again when its quantile is this much worse than when it was raised.
+const WORSE: f64 = 2.0;
+
+/// Above this a request counts as slow, of a series whose quantile is `ns`.
+pub fn slow_limit(ns: u64) -> u64 {
+    ((ns as f64 * (1.0 + MARGIN)) as u64).max(ns.saturating_add(LEAST_NS))
+}
 
 /// Which measure alarmed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,6 +109,9 @@ pub struct Live {
     /// Index of the next window, and of the first one merged into the pending one.
     next: u64,
     from: u64,
+    /// Per quantile what the window showed when it was raised in this alarm, nanoseconds.
+    raised: [Option<u64>; QUANTILES.len()],
+    failures_raised: bool,
     alarmed: bool,
     calm: u32,
 }
@@ -119,6 +133,8 @@ impl Live {
             merged: 0,
             next: 0,
             from: 0,
+            raised: Default::default(),
+            failures_raised: false,
             alarmed: false,
             calm: 0,
         }
@@ -153,50 +169,54 @@ impl Live {
 
     fn test(&mut self, window: Sketch, n: u64, failed: u64) -> Vec<Alarm> {
         let mut alarms = Vec::new();
-        let warm = self.reference.windows() >= self.settings.warmup;
         let mut quiet = true;
-        if warm {
-            for (cusum, quantile) in self.slow.iter_mut().zip(QUANTILES) {
-                let (limit, p) = self.reference.above(quantile, MARGIN);
+        if self.reference.windows() >= self.settings.warmup {
+            let at = (self.from, self.next);
+            for (i, quantile) in QUANTILES.into_iter().enumerate() {
+                let (limit, p) = self.reference.above(quantile);
                 let slow = (window.weight_above(limit) as f64 / window.weight().max(1) as f64
                     * n as f64)
                     .round() as u64;
-                let verdict = cusum.step(&self.settings, (self.from, self.next), n, slow, p);
-                quiet &= cusum.quiet();
+                let mut verdict = self.slow[i].step(&self.settings, at, n, slow, p);
+                quiet &= self.slow[i].quiet();
                 // The floor of the effect: the window's own quantile must lie above the limit, or
-                // twice as many requests as expected above it.
+                // half as many requests again as expected.
                 let seen_ns = window.quantile(quantile);
-                let big = seen_ns > limit || verdict.observed > 1.5 * verdict.expected;
-                if verdict.statistic > self.settings.threshold && big {
-                    let watched = Watched::Slow {
-                        quantile,
-                        limit_ns: bucket_high(bucket_of(limit)),
-                        seen_ns,
-                    };
-                    alarms.push(Alarm { watched, verdict });
+                let excess = verdict.observed - verdict.expected;
+                let many = verdict.observed > 1.5 * verdict.expected && excess > LEAST_EXCESS;
+                if verdict.statistic <= self.settings.threshold || !(seen_ns > limit || many) {
+                    continue;
                 }
+                match self.raised[i] {
+                    None => {}
+                    // What had been raised for little is another story once it is much worse.
+                    Some(then) if seen_ns as f64 > WORSE * then as f64 && seen_ns > limit => {
+                        verdict.since = self.from;
+                    }
+                    Some(_) => continue,
+                }
+                self.raised[i] = Some(seen_ns);
+                let limit_ns = bucket_high(bucket_of(limit));
+                alarms.push(Alarm {
+                    watched: Watched::Slow { quantile, limit_ns, seen_ns },
+                    verdict,
+                });
             }
             let p = self.reference.failure_share();
-            let verdict = self.failed.step(&self.settings, (self.from, self.next), n, failed, p);
+            let verdict = self.failed.step(&self.settings, at, n, failed, p);
             quiet &= self.failed.quiet();
-            if verdict.statistic > self.settings.threshold
-                && verdict.observed >= verdict.expected + 0.01
-            {
+            let big = verdict.observed >= verdict.expected + 0.01;
+            if verdict.statistic > self.settings.threshold && big && !self.failures_raised {
+                self.failures_raised = true;
                 alarms.push(Alarm { watched: Watched::Failed, verdict });
             }
         }
-        if self.alarmed {
-            alarms.clear();
-            self.calm = if quiet { self.calm + 1 } else { 0 };
+        if self.alarmed || !alarms.is_empty() {
+            self.calm = if quiet && alarms.is_empty() { self.calm + 1 } else { 0 };
+            self.alarmed = true;
             if self.calm >= CALM {
-                self.alarmed = false;
                 self.reset();
             }
-            return alarms;
-        }
-        self.alarmed = !alarms.is_empty();
-        if self.alarmed {
-            self.calm = 0;
             return alarms;
         }
         self.lagging.push_back((window, n, failed));
@@ -219,7 +239,7 @@ impl Live {
         let half = self.settings.threshold / 2.0;
         let slow = self.slow.iter().zip(QUANTILES).filter_map(|(c, quantile)| {
             let verdict = c.last(&self.settings).filter(|v| v.statistic > half)?;
-            let (limit_ns, _) = self.reference.above(quantile, MARGIN);
+            let (limit_ns, _) = self.reference.above(quantile);
             Some(Alarm {
                 watched: Watched::Slow { quantile, limit_ns, seen_ns: limit_ns },
                 verdict,
@@ -232,6 +252,8 @@ impl Live {
     /// Forgets the alarm and starts to learn again, from the reference it had.
     pub fn reset(&mut self) {
         self.alarmed = false;
+        self.raised = Default::default();
+        self.failures_raised = false;
         self.calm = 0;
         self.lagging.clear();
         self.slow.iter_mut().for_each(Cusum::reset);

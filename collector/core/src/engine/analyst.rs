@@ -23,6 +23,8 @@ pub use watch::{Alarmed, Watch};
 const LOOK_BACK: usize = 360;
 /// A standing cause is looked at again after this many windows.
 const AGAIN: u64 = 6;
+/// Alarms that began this many windows before the clearest one may still be the same story.
+const NEAR: u64 = 6;
 /// Declared changes kept.
 const CHANGES: usize = 1_000;
 /// A cause that raised nothing for this long is over, nanoseconds.
@@ -154,7 +156,8 @@ impl Analyst {
         }) else {
             return Vec::new();
         };
-        let near = |r: &&Regression| r.since.plus(60 * SECOND) >= clearest.since;
+        let width = self.history.latest(1).map(|w| w.window.length()).max().unwrap_or(0);
+        let near = |r: &&Regression| r.since.plus(NEAR * width) >= clearest.since;
         let onset = regressions.iter().filter(near).map(|r| r.since).min();
         let onset = onset.unwrap_or(clearest.since);
         let all: Vec<&WindowSummary> = self.history.iter().collect();

@@ -1,7 +1,7 @@
 //! Regressions in words: from live alarms, and from two stretches put side by side.
 
 use crate::catalog::Catalog;
-use crate::detect::live::{Alarm, MARGIN, QUANTILES, Watched};
+use crate::detect::live::{Alarm, QUANTILES, Watched, slow_limit};
 use crate::facts::Stretch;
 use crate::stats::{CHI_SQUARED_MEDIAN, median};
 use longpole_model::finding::{Confirmation, Direction, Measure, Regression};
@@ -81,7 +81,7 @@ pub fn between(before: &Stretch, after: &Stretch, catalog: &Catalog) -> Vec<Regr
         let parts: Vec<&RedSummary> = blocks.iter().filter_map(|m| m.get(id)).collect();
         let durations = a.durations();
         let slow = QUANTILES.iter().map(|&quantile| {
-            let limit = (durations.quantile(quantile) as f64 * (1.0 + MARGIN)) as u64;
+            let limit = slow_limit(durations.quantile(quantile));
             let share = |r: &RedSummary| {
                 let d = r.durations();
                 d.weight_above(limit) as f64 / d.weight().max(1) as f64

@@ -59,16 +59,51 @@ pub fn series_facts(
     let then = values(&before.windows, catalog);
     let now = values(&after.windows, catalog);
     let mut out = BTreeMap::new();
-    for (id, baseline) in then {
-        let (Some(window), Some(identity)) = (now.get(&id), catalog.series().get(id.0 as usize))
-        else {
-            continue;
-        };
-        if baseline.len() >= MIN_VALUES && !window.is_empty() {
-            out.insert(id, fact(identity, &baseline, window));
+    let kin = kin(&then, catalog);
+    for (id, window) in &now {
+        let Some(identity) = catalog.series().get(id.0 as usize) else { continue };
+        // An instance that was not there before (a release, a new pod) is held against its
+        // predecessors.
+        let own = then.get(id).filter(|values| values.len() >= MIN_VALUES);
+        let baseline = own.or_else(|| kin.get(&Kin::of(identity)));
+        if let Some(baseline) = baseline.filter(|b| b.len() >= MIN_VALUES) {
+            out.insert(*id, fact(identity, baseline, window));
         }
     }
     out
+}
+
+/// What instances of one service have in common: everything but the place.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Kin<'a> {
+    service: &'a str,
+    name: &'a str,
+    unit: &'a str,
+    attributes: &'a [(String, String)],
+}
+
+impl<'a> Kin<'a> {
+    fn of(s: &'a SeriesIdentity) -> Self {
+        Self { service: &s.service, name: &s.name, unit: &s.unit, attributes: &s.attributes }
+    }
+}
+
+/// Per kin and window the mean over its instances, in order of time.
+fn kin<'a>(
+    then: &BTreeMap<SeriesId, Vec<(f64, f64)>>,
+    catalog: &'a Catalog,
+) -> BTreeMap<Kin<'a>, Vec<(f64, f64)>> {
+    let mut cells: BTreeMap<Kin<'a>, BTreeMap<u64, (f64, f64)>> = BTreeMap::new();
+    for (id, values) in then {
+        let Some(identity) = catalog.series().get(id.0 as usize) else { continue };
+        let windows = cells.entry(Kin::of(identity)).or_default();
+        for (at, value) in values {
+            let cell = windows.entry(at.to_bits()).or_default();
+            *cell = (cell.0 + value, cell.1 + 1.0);
+        }
+    }
+    let mean = |(at, (sum, n)): (u64, (f64, f64))| (f64::from_bits(at), sum / n);
+    cells.into_iter().map(|(k, w)| (k, w.into_iter().map(mean).collect())).collect()
 }
 
 /// Brings a value to the base unit of its role: times to seconds, shares to 0..1, availability to

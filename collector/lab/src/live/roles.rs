@@ -16,6 +16,8 @@ use tracing::Instrument;
 
 /// How long the bank takes, well and badly.
 const BANK: [Duration; 2] = [Duration::from_millis(6), Duration::from_millis(160)];
+/// How long the audit copy of the ledger takes in the checkout's bad release.
+const AUDIT: Duration = Duration::from_millis(18);
 /// Processor time of ranking in the catalog's bad release.
 const RANKING: Duration = Duration::from_millis(14);
 /// Of so many payments one fails in the bad release.
@@ -231,15 +233,17 @@ async fn add(shop: Shared, Path(customer): Path<u64>) -> Answer {
 
 async fn checkout(shop: Shared, Path(customer): Path<u64>) -> Answer {
     let pay = format!("/pay/{customer}");
-    let waits = tracing::info_span!("ledger lock", longpole.wait = "lock");
-    // The good release holds the ledger only to write to it; the bad one while the bank thinks.
+    let waits = || tracing::info_span!("ledger lock", longpole.wait = "lock");
+    // The good release holds the ledger only to write to it; the bad one until its audit copy is
+    // written elsewhere, and while the bank thinks.
     if shop.fault == Fault::Lock {
-        let mut ledger = shop.ledger.lock().instrument(waits).await;
+        let mut ledger = shop.ledger.lock().instrument(waits()).await;
         shop.call(reqwest::Method::POST, Role::Payment, &pay).await?;
+        tokio::time::sleep(AUDIT).await;
         *ledger += 1;
     } else {
         shop.call(reqwest::Method::POST, Role::Payment, &pay).await?;
-        *shop.ledger.lock().instrument(waits).await += 1;
+        *shop.ledger.lock().instrument(waits()).await += 1;
     }
     shop.call(reqwest::Method::POST, Role::Orders, &format!("/orders/{customer}")).await
 }

@@ -10,8 +10,8 @@ use tracing::Instrument;
 
 /// Connections of the pool.
 pub(super) const POOL: usize = 8;
-/// Products in the catalog: a full scan of them takes tens of milliseconds.
-const PRODUCTS: u32 = 150_000;
+/// Products in the catalog: a full scan of them takes about ten milliseconds.
+const PRODUCTS: u32 = 40_000;
 /// Customers with orders, orders of each, items of each order.
 const CUSTOMERS: u32 = 400;
 const ORDERS: u32 = 3;
@@ -22,6 +22,8 @@ const ITEMS: u32 = 8;
 pub(super) struct Store {
     room: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
+    /// Of two writers to a shared cache one is refused: they take turns.
+    writer: Arc<tokio::sync::Mutex<()>>,
     pub(super) waiting: Arc<AtomicI64>,
 }
 
@@ -60,6 +62,7 @@ impl Store {
         Ok(Self {
             room: Arc::new(Semaphore::new(POOL)),
             idle: Arc::new(Mutex::new(idle)),
+            writer: Arc::default(),
             waiting: Arc::default(),
         })
     }
@@ -93,6 +96,10 @@ impl Store {
             let place = store.room.acquire().await;
             store.waiting.fetch_sub(1, Ordering::Relaxed);
             let _place = place.map_err(|_| LiveError::Closed)?;
+            let _turn = match operation {
+                "INSERT" => Some(store.writer.lock().await),
+                _ => None,
+            };
             let taken = store.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = taken.ok_or(LiveError::Closed)?;
             let (connection, answer) = tokio::task::spawn_blocking(move || {

@@ -144,7 +144,7 @@ pub(super) const FIELDS: &[Field] = &[
         key: "log.format",
         env: Some("LONGPOLE_LOG_FORMAT"),
         flag: None,
-        default: "text",
+        default: "json",
         doc: "How a line of Longpole's own log looks.",
         slot: Slot::Words(
             &["text", "json"],

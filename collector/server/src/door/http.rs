@@ -125,13 +125,14 @@ async fn taken(
     let payload = match form {
         Form::Protobuf => body,
         Form::Json => {
-            let (_, payload) = json::to_protobuf(&body, &door.limits).map_err(|e| {
-                let code = match e.reason {
-                    Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-                    _ => StatusCode::BAD_REQUEST,
-                };
-                refused(e.reason, code, e.message)
-            })?;
+            let (_, payload) =
+                json::to_protobuf(&body, &door.limits, Some(signal)).map_err(|e| {
+                    let code = match e.reason {
+                        Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                        _ => StatusCode::BAD_REQUEST,
+                    };
+                    refused(e.reason, code, e.message)
+                })?;
             payload
         }
     };

@@ -1,56 +1,49 @@
-//! OTLP requests to batches: the protobuf is walked where it lies, never built.
+//! OTLP on the wire to [`Batch`], purely: bytes in, batch and rejections out.
 //!
-//! Work is done per distinct resource, operation and series of a request; per span there is one
-//! fixed-size record. JSON is re-encoded to protobuf first, so that there is one meaning. No socket,
-//! file or clock: the time of arrival is an argument.
+//! The protobuf is walked field by field over the payload and never built into messages. Knows no
+//! socket, no file and no clock; [`super::replay`] and the network doors bring the bytes. JSON is
+//! re-encoded to protobuf ([`json`]) and takes the same walk.
 
-mod attributes;
+mod detect;
+mod dictionary;
+mod event;
 pub mod json;
+mod known;
+mod logs;
+mod memo;
 mod metrics;
-mod name;
-mod points;
+mod naming;
+mod refusal;
 mod resource;
-mod span;
+mod sender;
+mod spans;
+mod status;
 mod text;
-mod traces;
+mod tracestate;
+mod validity;
+mod value;
 mod wire;
+
+pub use detect::{Signal, signal};
+pub use refusal::Refusal;
 
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
 
-pub use metrics::metrics;
-pub use traces::traces;
-
-/// A request that was refused as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Refusal {
-    /// Counter label.
-    pub reason: Reason,
-    /// What is wrong and where, for the sender.
-    pub message: String,
-}
-
-impl Refusal {
-    fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
-    }
-}
-
-/// Caps on one request, counted on the wire before anything is built.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Caps of one request. The defaults are DELIVERY 4's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
-    /// Bytes of a request after decompression.
+    /// Bytes of one request after decompression.
     pub bytes: usize,
-    /// Spans, points or log records.
-    pub items: usize,
-    /// Attributes of all kinds.
-    pub attributes: usize,
+    /// Spans, metric points and log records together.
+    pub items: u32,
+    /// Attributes and list elements, wherever they stand.
+    pub attributes: u32,
     /// Nesting of attribute values.
-    pub depth: usize,
-    /// Attributes of one span or point that are looked at.
-    pub attributes_per_item: usize,
-    /// Bytes of one text.
+    pub depth: u32,
+    /// Bytes of one kept text.
     pub text: usize,
+    /// Attributes kept of one metric point.
+    pub point_attributes: usize,
     /// Buckets of one histogram point.
     pub buckets: usize,
 }
@@ -62,79 +55,92 @@ impl Default for DecodeLimits {
             items: 131_072,
             attributes: 1_048_576,
             depth: 32,
-            attributes_per_item: 128,
-            text: 4_096,
+            text: 4096,
+            point_attributes: 128,
             buckets: 10_000,
         }
     }
 }
 
-/// What a request carries; recordings do not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// `ExportTraceServiceRequest`
-    Traces,
-    /// `ExportMetricsServiceRequest`
-    Metrics,
-    /// `ExportLogsServiceRequest`: counted and dropped.
-    Logs,
+/// Decodes an `ExportTraceServiceRequest`. `now` is the arrival time where there is one; recordings
+/// have none, and then nothing counts as too far ahead.
+pub fn traces(
+    payload: Vec<u8>,
+    limits: &DecodeLimits,
+    now: Option<Timestamp>,
+) -> Result<(Batch, Rejections), Refusal> {
+    decode(payload, limits, Some(Signal::Traces), now)
 }
 
-/// A request of any signal, told apart by its structure.
-///
-/// # Errors
-/// As [`traces`] and [`metrics`].
+/// Decodes an `ExportMetricsServiceRequest`.
+pub fn metrics(
+    payload: Vec<u8>,
+    limits: &DecodeLimits,
+    now: Option<Timestamp>,
+) -> Result<(Batch, Rejections), Refusal> {
+    decode(payload, limits, Some(Signal::Metrics), now)
+}
+
+/// Reads an `ExportLogsServiceRequest`: its records are counted and dropped.
+pub fn logs(payload: Vec<u8>, limits: &DecodeLimits) -> Result<(Batch, Rejections), Refusal> {
+    decode(payload, limits, Some(Signal::Logs), None)
+}
+
+/// Decodes a request whose signal nobody named; it is told from the structure. For recordings.
 pub fn any(
     payload: Vec<u8>,
     limits: &DecodeLimits,
     now: Option<Timestamp>,
 ) -> Result<(Batch, Rejections), Refusal> {
-    match signal_of(&payload)? {
-        Signal::Traces => traces(payload, limits, now),
-        Signal::Metrics => metrics(payload, limits, now),
-        Signal::Logs => logs(payload, limits),
+    decode(payload, limits, None, now)
+}
+
+/// The bytes of the span at `offset` of a payload ([`longpole_model::signal::SpanRecord::offset`]):
+/// its body, without tag and length.
+pub fn span_bytes(payload: &[u8], offset: u32) -> Option<&[u8]> {
+    let mut fields = wire::Fields::of(payload.get(offset as usize..)?);
+    match fields.next() {
+        Ok(Some((2, wire::Value::Bytes(body)))) => Some(body),
+        _ => None,
     }
 }
 
-/// A request of log records: counted and dropped.
-///
-/// # Errors
-/// As [`traces`].
-pub fn logs(payload: Vec<u8>, limits: &DecodeLimits) -> Result<(Batch, Rejections), Refusal> {
-    let logs = wire::count_items(&payload, limits)?;
-    Ok((Batch::default(), Rejections { logs, ..Rejections::default() }))
-}
-
-/// Tells the signal of a request from the first item in it. All three share their outer levels; a
-/// span has fixed64 times in fields 7 and 8, a metric has messages in 5, 7, 9, 10 or 11, a log
-/// record a fixed64 time in field 1 or 11.
-pub fn signal_of(payload: &[u8]) -> Result<Signal, Refusal> {
-    use wire::{Fields, Value};
-    for resource in Fields::new(payload) {
-        let (1, Value::Bytes(resource)) = resource? else { continue };
-        for scope in Fields::new(resource) {
-            let (2, Value::Bytes(scope)) = scope? else { continue };
-            for item in Fields::new(scope) {
-                let (2, Value::Bytes(item)) = item? else { continue };
-                for field in Fields::new(item) {
-                    match field? {
-                        (7 | 8, Value::Fixed64(_)) => return Ok(Signal::Traces),
-                        (1 | 11, Value::Fixed64(_)) => return Ok(Signal::Logs),
-                        (5 | 7 | 9 | 10 | 11, Value::Bytes(b)) if looks_like_data(b) => {
-                            return Ok(Signal::Metrics);
-                        }
-                        (2, Value::Bytes(b)) if b.len() == 8 => return Ok(Signal::Traces),
-                        _ => {}
-                    }
+fn decode(
+    payload: Vec<u8>,
+    limits: &DecodeLimits,
+    told: Option<Signal>,
+    now: Option<Timestamp>,
+) -> Result<(Batch, Rejections), Refusal> {
+    if payload.len() > limits.bytes || u32::try_from(payload.len()).is_err() {
+        return Err(Refusal {
+            reason: Reason::TooLarge,
+            message: format!(
+                "the request has {} bytes; at most {} are taken in one",
+                payload.len(),
+                limits.bytes
+            ),
+        });
+    }
+    let mut batch = Batch::default();
+    let mut rejections = Rejections::default();
+    let walked =
+        told.map_or_else(|| detect::told(&payload), |told| Ok(Some(told))).and_then(|found| {
+            match found {
+                Some(Signal::Traces) => {
+                    spans::walk(&payload, limits, now, &mut batch, &mut rejections)
                 }
+                Some(Signal::Metrics) => {
+                    metrics::walk(&payload, limits, now, &mut batch, &mut rejections)
+                }
+                Some(Signal::Logs) => logs::walk(&payload, limits, &mut rejections),
+                None => Ok(()),
             }
+        });
+    match walked {
+        Ok(()) => {
+            batch.payload = payload;
+            Ok((batch, rejections))
         }
+        Err(fault) => Err(refusal::of(fault, &payload, limits)),
     }
-    Ok(Signal::Traces)
-}
-
-/// Whether bytes can be a metric's data (a message whose first field is a data point).
-fn looks_like_data(bytes: &[u8]) -> bool {
-    let mut fields = wire::Fields::new(bytes);
-    matches!(fields.next(), Some(Ok((1, wire::Value::Bytes(_))))) && fields.all(|f| f.is_ok())
 }

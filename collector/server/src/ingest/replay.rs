@@ -1,157 +1,149 @@
-//! The replay door: recordings from files, folders and standard input, merged by time.
+//! The replay door: recordings in files, folders and standard input become batches in time order.
 //!
-//! Memory is bounded: one decoded message per file is held. A broken message, line or file is told
-//! and counted, and the rest is still read. Telling what a recording means is not done here.
+//! Each file is a stream of messages, decoded one ahead; files are merged by time. Decoding is
+//! [`super::otlp`]'s; what a batch means is the core's.
 
-mod files;
+mod documents;
+mod find;
+mod frames;
+mod note;
+mod open;
 mod source;
 
+pub use note::{Note, Place};
+
 use super::otlp::DecodeLimits;
-use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
+use longpole_model::signal::{Batch, ReasonCounts, Rejections, Timestamp};
+use note::Notes;
 use source::Source;
 use std::path::{Path, PathBuf};
 
-/// Why nothing can be replayed.
+/// Why a replay cannot begin.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReplayError {
-    /// A path that is not there or cannot be read.
-    #[error(
-        "cannot read {path}: {error}. Give files or folders of OTLP recordings (.binpb, .json, .jsonl, also .zst or .gz), or - for standard input."
-    )]
-    Unreadable {
+    /// No path was given.
+    #[error("nothing to replay: name files, folders, or - for standard input")]
+    Nothing,
+    /// A path is not there.
+    #[error("no such file or folder: {}", path.display())]
+    Missing {
         /// The path.
-        path: String,
-        /// What the system says.
-        error: std::io::Error,
+        path: PathBuf,
     },
-    /// A folder without recordings.
+    /// A folder holds no recording.
     #[error(
-        "no recording in {path}: files named .binpb, .json or .jsonl (also with .zst or .gz) are looked for"
+        "no OTLP recording in {}: looked for .binpb, .json and .jsonl files (also .zst, .gz) that \
+         hold spans, metrics or logs",
+        path.display()
     )]
     Empty {
         /// The folder.
-        path: String,
+        path: PathBuf,
     },
-    /// More files than can be open at a time.
-    #[error(
-        "{files} files: at most {limit} are merged at a time. Replay a part of them, or concatenate length-prefixed files."
-    )]
-    TooMany {
-        /// Found.
-        files: usize,
-        /// Taken.
-        limit: usize,
+    /// Standard input was named twice.
+    #[error("standard input (-) can be read once only")]
+    InputTwice,
+    /// A path cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
 }
 
-/// Something that could not be read; the rest was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The file.
-    pub file: String,
-    /// Where in it: `byte 1234` or `line 7`; empty for the file as a whole.
-    pub at: String,
-    /// Counter label; `None` for a remark that counts nothing.
-    pub reason: Option<Reason>,
-    /// What happened and what was done about it.
-    pub message: String,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.at.is_empty() {
-            true => write!(f, "{}: {}", self.file, self.message),
-            false => write!(f, "{}, {}: {}", self.file, self.at, self.message),
-        }
-    }
-}
-
-/// One decoded message.
-#[derive(Debug)]
+/// One decoded message of a recording.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// What it holds.
     pub batch: Batch,
-    /// What was refused in it.
+    /// What was refused or mended in it.
     pub rejections: Rejections,
+    /// Bytes of the message as it stood in the file, decompressed.
+    pub bytes: u64,
+    /// Index into [`Replay::files`].
+    pub file: usize,
 }
 
-/// Files open at a time.
-const MAX_FILES: usize = 900;
-
-/// Recordings being read.
+/// A recording being read: an iterator over its messages in time order.
+///
+/// Files are merged by the latest time of their next message, made monotone within a file; of equal
+/// times the file named first goes first. Memory holds one decoded message per file.
+#[derive(Debug)]
 pub struct Replay {
     sources: Vec<Source>,
-    /// The next message of each source, with the time it stands for.
-    heads: Vec<Option<(Timestamp, Item)>>,
-    limits: DecodeLimits,
-    problems: Vec<Problem>,
-    total: u64,
+    files: Vec<PathBuf>,
+    total: Option<u64>,
+    notes: Notes,
+    requests: ReasonCounts,
 }
 
 impl Replay {
-    /// Opens files, folders (recursively, in order of name) and `-` for standard input.
-    ///
-    /// # Errors
-    /// When a path cannot be read or holds no recording.
-    pub fn open(paths: &[PathBuf], limits: DecodeLimits) -> Result<Self, ReplayError> {
-        let mut problems = Vec::new();
-        let files = files::expand(paths, &mut problems)?;
-        if files.len() > MAX_FILES {
-            return Err(ReplayError::TooMany { files: files.len(), limit: MAX_FILES });
+    /// Opens files, folders (all recordings in them, recursively, in order of their paths) and `-`
+    /// (standard input), with the default limits.
+    pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, ReplayError> {
+        Self::open_with(paths, &DecodeLimits::default())
+    }
+
+    /// Opens with other limits.
+    pub fn open_with<P: AsRef<Path>>(
+        paths: &[P],
+        limits: &DecodeLimits,
+    ) -> Result<Self, ReplayError> {
+        let mut notes = Notes::default();
+        let files = find::recordings(paths, &mut notes)?;
+        let mut sources = Vec::with_capacity(files.len());
+        let mut total = Some(0u64);
+        for (index, path) in files.iter().enumerate() {
+            let opened = open::open(path)?;
+            total = total.zip(opened.length).map(|(sum, length)| sum + length);
+            sources.push(Source::new(index, opened, limits));
         }
-        let mut sources = Vec::new();
-        let mut total = 0;
-        for file in files {
-            let unreadable =
-                |error| ReplayError::Unreadable { path: file.display().to_string(), error };
-            let source = if file == Path::new("-") {
-                Source::new("standard input", Box::new(std::io::stdin()), &limits)
-            } else {
-                let handle = std::fs::File::open(&file).map_err(unreadable)?;
-                total += handle.metadata().map_err(unreadable)?.len();
-                Source::new(&file.display().to_string(), Box::new(handle), &limits)
+        Ok(Self { sources, files, total, notes, requests: ReasonCounts::default() })
+    }
+
+    /// The files that are read, in order.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// What was odd or unreadable so far; at most a hundred, and how many more there were.
+    pub fn notes(&self) -> (&[Note], u64) {
+        self.notes.all()
+    }
+
+    /// Messages and lines that could not be read so far, by reason.
+    pub fn requests(&self) -> ReasonCounts {
+        self.requests
+    }
+
+    /// Bytes read so far, compressed as they lie on disk, and how many there are; `None` when
+    /// standard input is among them.
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        (self.sources.iter().map(Source::bytes_read).sum(), self.total)
+    }
+
+    fn earliest(&mut self) -> Option<usize> {
+        let mut first: Option<(Timestamp, usize)> = None;
+        for (index, source) in self.sources.iter_mut().enumerate() {
+            let Some(time) = source.peek(&self.files, &mut self.notes, &mut self.requests) else {
+                continue;
             };
-            sources.push(source);
+            if first.is_none_or(|(t, _)| time < t) {
+                first = Some((time, index));
+            }
         }
-        let heads = sources.iter().map(|_| None).collect();
-        let mut replay = Self { sources, heads, limits, problems, total };
-        for i in 0..replay.sources.len() {
-            replay.refill(i, Timestamp(0));
-        }
-        Ok(replay)
+        first.map(|(_, index)| index)
     }
+}
 
-    /// The earliest message of all sources; `None` at the end.
-    #[allow(clippy::should_implement_trait)] // an iterator could not lend out problems in between
-    pub fn next(&mut self) -> Option<Item> {
-        let heads = self.heads.iter().enumerate();
-        let (i, _) = heads
-            .filter_map(|(i, h)| Some((i, h.as_ref()?.0)))
-            .min_by_key(|(i, time)| (*time, *i))?;
-        let (time, item) = self.heads.get_mut(i)?.take()?;
-        self.refill(i, time);
-        Some(item)
-    }
+impl Iterator for Replay {
+    type Item = Item;
 
-    /// Problems met since the last call.
-    pub fn take_problems(&mut self) -> Vec<Problem> {
-        std::mem::take(&mut self.problems)
-    }
-
-    /// Bytes read and bytes in all, as they lie on disk (standard input: unknown, 0).
-    pub fn progress(&self) -> (u64, u64) {
-        (self.sources.iter().map(Source::read_bytes).sum(), self.total)
-    }
-
-    /// Reads the next message of one source. A source's time never goes back, so that merging keeps
-    /// the order of each.
-    fn refill(&mut self, i: usize, floor: Timestamp) {
-        let (Some(source), Some(head)) = (self.sources.get_mut(i), self.heads.get_mut(i)) else {
-            return;
-        };
-        if let Some((batch, rejections)) = source.next(&self.limits, &mut self.problems) {
-            let time = batch.latest().map_or(floor, |t| t.max(floor));
-            *head = Some((time, Item { batch, rejections }));
-        }
+    fn next(&mut self) -> Option<Item> {
+        let index = self.earliest()?;
+        self.sources.get_mut(index)?.take()
     }
 }

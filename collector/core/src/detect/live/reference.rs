@@ -1,5 +1,6 @@
 //! What a series was like: a decayed histogram.
 
+use super::slow_limit;
 use longpole_model::signal::{Sketch, bucket_high, bucket_of};
 
 /// Windows weighted by age, bucket by bucket.
@@ -44,21 +45,22 @@ impl Reference {
     }
 
     /// The limit above which a request counts as slow (the quantile plus a margin), in nanoseconds,
-    /// and the share of the reference itself that lies above it.
-    pub(super) fn above(&self, quantile: f64, margin: f64) -> (u64, f64) {
+    /// and the share of the reference itself that lies above it; below a fifth of what the quantile
+    /// leaves it is not trusted.
+    pub(super) fn above(&self, quantile: f64) -> (u64, f64) {
         let total: f64 = self.buckets.iter().map(|(_, w)| w).sum();
         let mut below = 0.0;
         let mut limit = 0;
         for (id, w) in &self.buckets {
             below += w;
             if below >= quantile * total {
-                limit = (bucket_high(*id) as f64 * (1.0 + margin)) as u64;
+                limit = slow_limit(bucket_high(*id));
                 break;
             }
         }
         let edge = bucket_of(limit);
         let above: f64 = self.buckets.iter().filter(|(id, _)| *id > edge).map(|(_, w)| w).sum();
-        (limit, above / total.max(1e-12))
+        (limit, (above / total.max(1e-12)).max(0.2 * (1.0 - quantile)))
     }
 
     /// Expected share of failures: the mean of a Beta posterior.

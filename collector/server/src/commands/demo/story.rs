@@ -198,16 +198,16 @@ fn verdict(found: Option<&Investigation>) -> (&str, &str) {
     first.map_or(("nobody", "none"), |b| (b.service.as_str(), b.kind.as_str()))
 }
 
-/// The open investigation of what began about the release or after it; of several, the one that is
-/// worth most comes first.
+/// The open investigation that was opened after the release; of several, the one that is worth most
+/// comes first.
 fn read(document: &str, released: Timestamp) -> Option<Investigation> {
     #[derive(serde::Deserialize)]
     struct Table {
         investigations: Vec<Investigation>,
     }
     let table: Table = serde_json::from_str(document).ok()?;
-    let slack = released.minus(3 * SECOND);
-    table.investigations.into_iter().find(|i| i.resolved_at.is_none() && i.since >= slack)
+    let ours = |i: &Investigation| i.resolved_at.is_none() && i.opened_at >= released;
+    table.investigations.into_iter().find(ours)
 }
 
 /// Starts a collector on free ports; gives OTLP/HTTP and the page.

@@ -1,227 +1,233 @@
-//! The protobuf wire format, read in place: fields of a message as slices of it.
+//! The protobuf wire format over borrowed bytes: tags, varints, lengths, and how they can be broken.
 //!
-//! Knows nothing of OTLP beyond counting its items. Every length is checked against what is left;
-//! nothing is allocated.
+//! Knows no message of OTLP and builds nothing; every read is checked, none can panic.
 
-use super::{DecodeLimits, Refusal};
-use longpole_model::signal::Reason;
+/// What was found wrong with the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// The bytes end inside a field.
+    Truncated,
+    /// A length runs past the end of the message around it.
+    LyingLength,
+    /// Field number 0, or one beyond 2^29 - 1.
+    FieldNumber,
+    /// A wire type that does not exist, or that a known field never has.
+    WireType,
+    /// A varint longer than ten bytes or 64 bits.
+    Varint,
+    /// A group that is not closed, or closed by another number.
+    Group,
+    /// More spans or points than one request may hold.
+    TooManyItems,
+    /// More attributes than one request may hold.
+    TooManyAttributes,
+    /// Values or groups nested too deeply.
+    TooDeep,
+}
 
-/// A field's value as it stands on the wire.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value<'a> {
+/// A flaw and the address of the byte where it showed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    /// What is wrong.
+    pub(crate) flaw: Flaw,
+    /// Address of the byte; only its distance from the payload's first byte means anything.
+    pub(crate) at: usize,
+}
+
+/// One field's value, as the wire says it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    /// Wire type 0.
     Varint(u64),
+    /// Wire type 1.
     Fixed64(u64),
+    /// Wire type 2.
     Bytes(&'a [u8]),
+    /// Wire types 3 and 4: a whole group, skipped.
+    Group,
+    /// Wire type 5.
     Fixed32(u32),
 }
 
-/// Iterates over the fields of one message. After an error it ends.
+/// Groups nested deeper than this are refused.
+const GROUP_DEPTH: usize = 32;
+
+/// Walks the fields of one message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
-/// Groups nest no deeper than this while they are skipped.
-const GROUP_DEPTH: u32 = 32;
-
-fn malformed(what: &str) -> Refusal {
-    Refusal::new(Reason::Malformed, format!("not an OTLP protobuf message: {what}"))
+/// Address of the first byte of `bytes`.
+pub(crate) fn address(bytes: &[u8]) -> usize {
+    bytes.as_ptr().addr()
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(message: &'a [u8]) -> Self {
+    /// The fields of `message`.
+    #[inline]
+    pub(crate) fn of(message: &'a [u8]) -> Self {
         Self { rest: message }
     }
 
-    fn take(&mut self, n: usize) -> Result<&'a [u8], Refusal> {
-        let (head, tail) = self
-            .rest
-            .split_at_checked(n)
-            .ok_or_else(|| malformed("a length points past its end"))?;
-        self.rest = tail;
-        Ok(head)
+    /// Address of the next unread byte.
+    #[inline]
+    pub(crate) fn at(&self) -> usize {
+        address(self.rest)
     }
 
-    fn varint(&mut self) -> Result<u64, Refusal> {
-        // One byte is by far the commonest.
-        if let [b @ 0..=0x7f, tail @ ..] = self.rest {
-            self.rest = tail;
-            return Ok(u64::from(*b));
+    /// Whether all bytes were read.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// A fault at the next unread byte.
+    #[cold]
+    pub(crate) fn fault(&self, flaw: Flaw) -> Fault {
+        Fault { flaw, at: self.at() }
+    }
+
+    /// The next field, `None` at the end of the message.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Fault> {
+        let Some((&first, rest)) = self.rest.split_first() else { return Ok(None) };
+        let tag = if first < 0x80 {
+            self.rest = rest;
+            u64::from(first)
+        } else {
+            self.varint()?
+        };
+        if !(8..1 << 32).contains(&tag) {
+            return Err(self.fault(Flaw::FieldNumber));
         }
-        let mut value = 0;
-        for shift in (0..70).step_by(7) {
-            let [b, tail @ ..] = self.rest else {
-                return Err(malformed("it ends inside a number"));
-            };
-            self.rest = tail;
-            value |= u64::from(b & 0x7f).checked_shl(shift).unwrap_or(0);
-            if b & 0x80 == 0 {
+        let number = (tag >> 3) as u32;
+        let value = match tag & 7 {
+            0 => Value::Varint(self.varint()?),
+            1 => Value::Fixed64(self.fixed64()?),
+            2 => Value::Bytes(self.bytes()?),
+            3 => self.group(number)?,
+            5 => Value::Fixed32(self.fixed32()?),
+            4 => return Err(self.fault(Flaw::Group)),
+            _ => return Err(self.fault(Flaw::WireType)),
+        };
+        Ok(Some((number, value)))
+    }
+
+    #[inline(always)]
+    pub(crate) fn varint(&mut self) -> Result<u64, Fault> {
+        match self.rest.split_first() {
+            Some((&b, rest)) if b < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(b))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Fault> {
+        let mut value = 0u64;
+        for (i, &b) in self.rest.iter().take(10).enumerate() {
+            if i == 9 && b > 1 {
+                return Err(self.fault(Flaw::Varint));
+            }
+            value |= u64::from(b & 0x7f) << (7 * i);
+            if b < 0x80 {
+                self.rest = self.rest.get(i + 1..).unwrap_or_default();
                 return Ok(value);
             }
         }
-        Err(malformed("a number has more than ten bytes"))
+        let flaw = if self.rest.len() < 10 { Flaw::Truncated } else { Flaw::Varint };
+        Err(self.fault(flaw))
     }
 
-    fn field(&mut self) -> Result<(u32, Value<'a>), Refusal> {
-        loop {
-            let tag = self.varint()?;
-            let number = u32::try_from(tag >> 3).unwrap_or(0);
-            if number == 0 || number > 0x1fff_ffff {
-                return Err(malformed("field number 0 or too large"));
+    #[inline(always)]
+    pub(crate) fn fixed64(&mut self) -> Result<u64, Fault> {
+        let Some((head, rest)) = self.rest.split_first_chunk::<8>() else {
+            return Err(self.fault(Flaw::Truncated));
+        };
+        self.rest = rest;
+        Ok(u64::from_le_bytes(*head))
+    }
+
+    #[inline(always)]
+    fn fixed32(&mut self) -> Result<u32, Fault> {
+        let Some((head, rest)) = self.rest.split_first_chunk::<4>() else {
+            return Err(self.fault(Flaw::Truncated));
+        };
+        self.rest = rest;
+        Ok(u32::from_le_bytes(*head))
+    }
+
+    #[inline(always)]
+    fn bytes(&mut self) -> Result<&'a [u8], Fault> {
+        let length = self.varint()?;
+        let split = usize::try_from(length).ok().and_then(|n| self.rest.split_at_checked(n));
+        let Some((body, rest)) = split else { return Err(self.fault(Flaw::LyingLength)) };
+        self.rest = rest;
+        Ok(body)
+    }
+
+    /// Skips a group up to its own end tag, with a small stack instead of recursion.
+    #[cold]
+    fn group(&mut self, number: u32) -> Result<Value<'a>, Fault> {
+        let mut open = vec![number];
+        while let Some(&inner) = open.last() {
+            if self.rest.is_empty() {
+                return Err(self.fault(Flaw::Group));
             }
-            let value = match tag & 7 {
-                0 => Value::Varint(self.varint()?),
-                1 => {
-                    let b = self.take(8)?;
-                    Value::Fixed64(b.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)))
-                }
-                2 => {
-                    let n = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
-                    Value::Bytes(self.take(n)?)
-                }
-                3 => {
-                    // OTLP has no groups; an unknown one is skipped as protobuf says.
-                    self.skip_group()?;
-                    if self.rest.is_empty() {
-                        return Ok((u32::MAX, Value::Varint(0)));
-                    }
-                    continue;
-                }
-                5 => {
-                    let b = self.take(4)?;
-                    Value::Fixed32(b.iter().rev().fold(0, |n, b| n << 8 | u32::from(*b)))
-                }
-                _ => return Err(malformed("unknown wire type")),
-            };
-            return Ok((number, value));
-        }
-    }
-
-    fn skip_group(&mut self) -> Result<(), Refusal> {
-        let mut depth = 1;
-        while depth > 0 {
             let tag = self.varint()?;
+            if !(8..1 << 32).contains(&tag) {
+                return Err(self.fault(Flaw::FieldNumber));
+            }
+            let number = (tag >> 3) as u32;
             match tag & 7 {
                 0 => drop(self.varint()?),
-                1 => drop(self.take(8)?),
-                2 => {
-                    let n = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
-                    self.take(n)?;
-                }
-                3 if depth < GROUP_DEPTH => depth += 1,
-                4 => depth -= 1,
-                5 => drop(self.take(4)?),
-                _ => return Err(malformed("broken group")),
+                1 => drop(self.fixed64()?),
+                2 => drop(self.bytes()?),
+                3 if open.len() >= GROUP_DEPTH => return Err(self.fault(Flaw::TooDeep)),
+                3 => open.push(number),
+                4 if number == inner => drop(open.pop()),
+                4 => return Err(self.fault(Flaw::Group)),
+                5 => drop(self.fixed32()?),
+                _ => return Err(self.fault(Flaw::WireType)),
             }
         }
-        Ok(())
+        Ok(Value::Group)
     }
 }
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = Result<(u32, Value<'a>), Refusal>;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let field = self.field();
-        if field.is_err() {
-            self.rest = &[];
-        }
-        Some(field)
-    }
-}
-
-impl<'a> Value<'a> {
-    /// The bytes of a length-delimited field; another wire type is malformed.
-    pub(super) fn bytes(self) -> Result<&'a [u8], Refusal> {
-        match self {
-            Self::Bytes(b) => Ok(b),
-            _ => Err(malformed("a known field has another wire type")),
-        }
-    }
-
-    /// The number of a varint field.
-    pub(super) fn varint(self) -> Result<u64, Refusal> {
-        match self {
-            Self::Varint(n) => Ok(n),
-            _ => Err(malformed("a known field has another wire type")),
-        }
-    }
-
-    /// The number of a fixed64 field.
-    pub(super) fn fixed64(self) -> Result<u64, Refusal> {
-        match self {
-            Self::Fixed64(n) => Ok(n),
-            _ => Err(malformed("a known field has another wire type")),
-        }
-    }
-
-    /// A double.
-    pub(super) fn double(self) -> Result<f64, Refusal> {
-        self.fixed64().map(f64::from_bits)
-    }
-
-    /// Numbers of a repeated fixed64 field, packed or single.
-    pub(super) fn packed64(self, f: &mut impl FnMut(u64)) -> Result<(), Refusal> {
-        match self {
-            Self::Fixed64(n) => f(n),
-            Self::Bytes(b) if b.len() % 8 == 0 => {
-                for chunk in b.chunks_exact(8) {
-                    f(chunk.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)));
-                }
-            }
-            _ => return Err(malformed("a packed field has a broken length")),
-        }
-        Ok(())
-    }
-
-    /// Numbers of a repeated varint field, packed or single.
-    pub(super) fn packed_varint(self, f: &mut impl FnMut(u64)) -> Result<(), Refusal> {
-        match self {
-            Self::Varint(n) => f(n),
-            Self::Bytes(b) => {
-                let mut rest = Fields::new(b);
-                while !rest.rest.is_empty() {
-                    f(rest.varint()?);
-                }
-            }
-            _ => return Err(malformed("a packed field has another wire type")),
-        }
-        Ok(())
-    }
-}
-
-/// Zigzag: sint32 and sint64.
-pub(super) fn zigzag(n: u64) -> i64 {
-    ((n >> 1) as i64) ^ -((n & 1) as i64)
-}
-
-/// Counts the items (field 2 of field 2 of field 1) of a request.
-pub(super) fn count_items(payload: &[u8], limits: &DecodeLimits) -> Result<u64, Refusal> {
-    let mut n = 0u64;
-    for resource in Fields::new(payload) {
-        let (1, Value::Bytes(resource)) = resource? else { continue };
-        for scope in Fields::new(resource) {
-            let (2, Value::Bytes(scope)) = scope? else { continue };
-            for item in Fields::new(scope) {
-                if let (2, Value::Bytes(_)) = item? {
-                    n += 1;
-                }
+    fn flaw(bytes: &[u8]) -> Option<Flaw> {
+        let mut fields = Fields::of(bytes);
+        loop {
+            match fields.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => return None,
+                Err(fault) => return Some(fault.flaw),
             }
         }
     }
-    if n > limits.items as u64 {
-        return Err(too_many(n, limits.items, "items"));
-    }
-    Ok(n)
-}
 
-pub(super) fn too_many(n: u64, limit: usize, what: &str) -> Refusal {
-    let message = format!(
-        "at least {n} {what} in one request; at most {limit} are taken. Send smaller batches."
-    );
-    Refusal::new(Reason::TooManyItems, message)
+    #[test]
+    fn each_flaw_is_named() {
+        assert_eq!(flaw(&[]), None);
+        assert_eq!(flaw(&[0x08]), Some(Flaw::Truncated));
+        assert_eq!(flaw(&[0x0a, 5, 1]), Some(Flaw::LyingLength));
+        assert_eq!(flaw(&[0x02, 0]), Some(Flaw::FieldNumber));
+        assert_eq!(flaw(&[0x0f, 0]), Some(Flaw::WireType));
+        assert_eq!(
+            flaw(&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2]),
+            Some(Flaw::Varint)
+        );
+        assert_eq!(flaw(&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]), None);
+        assert_eq!(flaw(&[0x0c]), Some(Flaw::Group));
+        assert_eq!(flaw(&[0x0b, 0x08, 1, 0x14]), Some(Flaw::Group));
+        assert_eq!(flaw(&[0x0b, 0x08, 1, 0x0c]), None);
+        assert_eq!(flaw(&[0x0b; 10_000]), Some(Flaw::TooDeep));
+        assert_eq!(flaw(&[0x09, 1, 2, 3]), Some(Flaw::Truncated));
+        assert_eq!(flaw(&[0x0d, 1, 2, 3]), Some(Flaw::Truncated));
+    }
 }

@@ -99,7 +99,24 @@ pub fn parse(bytes: &[u8]) -> Option<Answer> {
     let mut answer = Answer { status, head, body: bytes[end + 4..].to_vec() };
     let length = answer.header("content-length").and_then(|n| n.parse::<usize>().ok());
     answer.body.truncate(length.unwrap_or(usize::MAX));
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = unchunked(&answer.body)?;
+    }
     Some(answer)
+}
+
+fn unchunked(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|w| w == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?, 16).ok()?;
+        let chunk = bytes.get(end + 2..)?;
+        if size == 0 {
+            return Some(out);
+        }
+        out.extend_from_slice(chunk.get(..size)?);
+        bytes = chunk.get(size + 2..)?;
+    }
 }
 
 /// How many answers stand in some bytes.

@@ -121,5 +121,6 @@ fn unchunked(mut bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// How many answers stand in some bytes.
 pub fn answers(bytes: &[u8]) -> usize {
-    String::from_utf8_lossy(bytes).matches("HTTP/1.1 ").count()
+    let text = String::from_utf8_lossy(bytes);
+    text.split("HTTP/1.1 ").skip(1).filter(|t| t.starts_with(|c: char| c.is_ascii_digit())).count()
 }

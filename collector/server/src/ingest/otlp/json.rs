@@ -8,9 +8,10 @@ use super::{DecodeLimits, Refusal, Signal};
 use longpole_model::signal::Reason;
 use serde_json::{Map, Value};
 
-/// A protobuf message under construction.
+/// A protobuf message under construction, and the first field that had the wrong form: what cannot be
+/// written must not be taken for nothing.
 #[derive(Default)]
-struct Out(Vec<u8>);
+struct Out(Vec<u8>, Option<&'static str>);
 
 impl Out {
     fn varint(&mut self, mut n: u64) {
@@ -25,6 +26,10 @@ impl Out {
         self.varint(field << 3 | 2);
         self.varint(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
+    }
+
+    fn wrong(&mut self, name: &'static str) {
+        self.1.get_or_insert(name);
     }
 
     fn number(&mut self, field: u64, n: u64) {
@@ -68,10 +73,12 @@ pub fn to_protobuf(text: &[u8], limits: &DecodeLimits) -> Result<(Signal, Vec<u8
         ("resourceLogs", Signal::Logs, resource_logs),
     ];
     for (name, signal, write) in kinds {
-        if let Some(list) = get(root, name) {
+        if get(root, name).is_some() {
             let mut out = Out::default();
-            each(list, |r| message(&mut out, 1, |o| write(r, o)));
-            return Ok((signal, out.0));
+            list(root, name, &mut out, 1, write);
+            let Some(wrong) = out.1 else { return Ok((signal, out.0)) };
+            let message = format!("not OTLP/JSON: the field {wrong} has the wrong form");
+            return Err(Refusal::new(Reason::Malformed, message));
         }
     }
     if root.is_empty() { Ok((Signal::Traces, Vec::new())) } else { Err(no_request()) }
@@ -96,27 +103,35 @@ fn get<'a>(object: &'a Map<String, Value>, camel: &str) -> Option<&'a Value> {
     })
 }
 
-fn each<'a>(list: &'a Value, mut f: impl FnMut(&'a Map<String, Value>)) {
-    list.as_array().into_iter().flatten().filter_map(Value::as_object).for_each(&mut f);
-}
-
 fn message(out: &mut Out, field: u64, write: impl FnOnce(&mut Out)) {
     let mut inner = Out::default();
     write(&mut inner);
     out.bytes(field, &inner.0);
+    out.1 = out.1.or(inner.1);
 }
 
 type Object = Map<String, Value>;
 
-fn list(o: &Object, name: &str, out: &mut Out, field: u64, write: Write) {
-    if let Some(items) = get(o, name) {
-        each(items, |item| message(out, field, |inner| write(item, inner)));
+fn list(o: &Object, name: &'static str, out: &mut Out, field: u64, write: Write) {
+    match get(o, name) {
+        None | Some(Value::Null) => {}
+        Some(Value::Array(items)) => {
+            for item in items {
+                match item.as_object() {
+                    Some(item) => message(out, field, |inner| write(item, inner)),
+                    None => out.wrong(name),
+                }
+            }
+        }
+        Some(_) => out.wrong(name),
     }
 }
 
-fn object(o: &Object, name: &str, out: &mut Out, field: u64, write: Write) {
-    if let Some(inner) = get(o, name).and_then(Value::as_object) {
-        message(out, field, |out| write(inner, out));
+fn object(o: &Object, name: &'static str, out: &mut Out, field: u64, write: Write) {
+    match get(o, name) {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(inner)) => message(out, field, |out| write(inner, out)),
+        Some(_) => out.wrong(name),
     }
 }
 

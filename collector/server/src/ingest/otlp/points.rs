@@ -94,7 +94,7 @@ pub(super) fn histogram(
     message: &[u8],
 ) -> Result<(), Refusal> {
     let (mut p, mut h) = (Point::default(), HistogramPoint::default());
-    let cap = b.budget.limits.buckets + 1;
+    let cap = b.budget.limits.buckets;
     for field in Fields::new(message) {
         match field? {
             (9, v) => p.attribute(v.bytes()?, &mut b.budget, &mut b.rejections)?,

@@ -137,7 +137,7 @@ pub(super) fn judge(s: &Walked<'_>, now: Option<Timestamp>) -> Option<Reason> {
     let bad_time = s.start < EARLIEST
         || s.end > LATEST
         || s.end - s.start > DAY
-        || now.is_some_and(|now| s.start > now.0.saturating_add(HOUR));
+        || now.is_some_and(|now| s.end > now.0.saturating_add(HOUR));
     bad_time.then_some(Reason::BadTime)
 }
 

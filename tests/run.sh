@@ -36,6 +36,39 @@ if [ ${#missing[@]} -gt 0 ]; then
     }
 fi
 
+# Programs of others that tests talk to. Without them those tests are skipped, and say so.
+foreign="${CARGO_TARGET_DIR:-target}/foreign"
+# install NAME PINS COMMAND...: once for each state of the file that pins the versions.
+install() {
+    local to="$foreign/$1" pins=$2
+    shift 2
+    if cmp -s "$pins" "$to/complete"; then return 0; fi
+    mkdir -p "$to" && rm -f "$to/complete" && "$@" "$to" "$pins" && cp "$pins" "$to/complete"
+}
+python_sdk() { python3 -m venv "$1" && "$1/bin/pip" install --quiet --requirement "$2"; }
+node_sdk() { cp "$2" "$1/package.json" && npm install --prefix "$1" --no-audit --no-fund --loglevel=error; }
+debian() { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; }
+sdks() {
+    local missing=()
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
+    if [ ${#missing[@]} -gt 0 ]; then debian "${missing[@]}" || return 1; fi
+    install python tests/foreign/python/requirements.txt python_sdk &&
+        install node tests/foreign/node/package.json node_sdk
+}
+say "SDKs of other languages, Prometheus"
+if sdks; then
+    export LONGPOLE_REQUIRE_FOREIGN=1
+else
+    echo "!! the SDKs of other languages cannot be installed: tests/tests/foreign_sdks.rs is SKIPPED"
+fi
+if command -v prometheus >/dev/null || debian prometheus; then
+    export LONGPOLE_REQUIRE_PROMETHEUS=1
+else
+    echo "!! Prometheus cannot be installed: tests/tests/prometheus_scrape.rs is SKIPPED"
+fi
+
 step "binaries" cargo build --workspace --bins
 step "format" cargo fmt --all --check
 step "lints" cargo clippy --workspace --all-targets -- -D warnings

@@ -11,7 +11,7 @@ mod warn;
 use crate::ingest::otlp::{self, DecodeLimits, Signal};
 use crate::own::Own;
 use crate::pipeline::{Pipeline, Refused};
-use longpole_model::signal::Reason;
+use longpole_model::signal::{Reason, Rejections};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,7 +123,8 @@ impl Door {
             },
             message: warn::message(&batch, &rejections, now),
         };
-        let empty = items == (0, 0) && accepted.rejected == 0 && rejections.logs == 0;
+        // What was only refused, kept out or mended counts, too.
+        let empty = items == (0, 0) && rejections == Rejections::default();
         if !empty {
             self.pipeline.submit(signal, batch, rejections, None).map_err(|refused| {
                 match &refused {

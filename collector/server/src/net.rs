@@ -147,8 +147,9 @@ enum Hello {
 
 /// Looks at the first bytes without taking them.
 async fn hello(stream: &TcpStream) -> Option<Hello> {
-    const PREFACE: &[u8; 4] = b"PRI ";
-    let mut seen = [0; 4];
+    // All of it: behind a preface that stops, HTTP/2 itself would wait without end.
+    const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut seen = [0; 24];
     loop {
         let n = stream.peek(&mut seen).await.ok().filter(|n| *n > 0)?;
         if seen[0] == 0x16 {

@@ -167,6 +167,11 @@ fn mend(response: Response<Body>, door: &Door) -> Response<Body> {
             ))
             .into_http()
         }
+        // Of the codes that tonic gives, this one comes from nothing else.
+        Code::ResourceExhausted if status.message().starts_with("Error decompressing") => {
+            door.refuse(Transport::Grpc, Reason::TooLarge);
+            response
+        }
         Code::Internal => {
             door.refuse(Transport::Grpc, Reason::BadEncoding);
             Status::invalid_argument(format!("cannot read the message: {}", status.message()))

@@ -1,8 +1,9 @@
 //! Who may ask: the `Host` and `Origin` of a request must be this server's own, so that a page from
 //! elsewhere cannot read or change anything through a reader's browser (DNS rebinding, cross-site
-//! requests). Not authentication.
+//! requests). Not authentication. Here, too, ends a request whose body does not come.
 
 use super::Web;
+use crate::door::BODY_TIMEOUT;
 use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::Next;
@@ -16,6 +17,9 @@ pub async fn check(State(web): State<Web>, request: Request<Body>, next: Next) -
     let headers = request.headers();
     let header = |name| headers.get(name).map(|v: &HeaderValue| v.to_str().unwrap_or("?"));
     let host = header(HOST).or_else(|| request.uri().authority().map(|a| a.as_str()));
+    if headers.get_all(HOST).iter().count() > 1 {
+        return refused("Host", "given twice");
+    }
     // HTTP/1.0 clients send none; a browser always does.
     if let Some(host) = host
         && !ours(host, web.listen)
@@ -28,7 +32,10 @@ pub async fn check(State(web): State<Web>, request: Request<Body>, next: Next) -
             return refused("Origin", origin);
         }
     }
-    let mut response = next.run(request).await;
+    let answer = tokio::time::timeout(BODY_TIMEOUT, next.run(request)).await;
+    let slow =
+        || (StatusCode::REQUEST_TIMEOUT, "the request did not come in time\n").into_response();
+    let mut response = answer.unwrap_or_else(|_| slow());
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'"));

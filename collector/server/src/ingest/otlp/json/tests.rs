@@ -1,3 +1,5 @@
+//! Spellings, wrong forms, and what grows.
+
 use super::*;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;

@@ -95,6 +95,26 @@ fn gzip_bombs() {
 }
 
 #[test]
+fn json_of_empty_items() {
+    let list = |item: &str, n: usize| {
+        let items = format!("{item},").repeat(n);
+        format!("{{\"resourceSpans\":[{}{item}]}}", items).into_bytes()
+    };
+    let forms = [
+        ("objects", list("{\"\":0}", 3_500_000)),
+        ("lists", list("[]", 3_500_000)),
+        ("numbers", list("0", 7_000_000)),
+        ("attributes", list("{\"resource\":{\"attributes\":[{}]}}", 1_000_000)),
+    ];
+    for (what, message) in forms {
+        small(what, message.len(), |c| {
+            let answer = c.post("/v1/traces", &[JSON], &message);
+            assert!(matches!(answer.status, 200 | 400), "{what}: {}", answer.text());
+        });
+    }
+}
+
+#[test]
 fn a_zstd_bomb() {
     let zeros = vec![0; 256 << 20];
     let bomb = zstd::encode_all(zeros.as_slice(), 1).expect("memory");

@@ -80,8 +80,7 @@ fn sender(at: SocketAddr, seed: u64) -> Sent {
 }
 
 fn load(shards: &str, seed: u64) {
-    let collector =
-        Collector::start(&["--window", "500ms", "--lateness", "500ms", "--shards", shards]);
+    let collector = Collector::start(&["--window", "1s", "--lateness", "1s", "--shards", shards]);
     let began = Instant::now();
     let all: Vec<Sent> = std::thread::scope(|scope| {
         let at = collector.http;

@@ -93,8 +93,7 @@ fn bad_points_do_not_take_their_batch_along() {
         ("no name", gauge("", 1.0)),
     ];
     for (what, bad) in rows {
-        let reason = if what == "start after time" { "bad_time" } else { "bad_point" };
-        let labels = [("signal", "points"), ("reason", reason)];
+        let labels = [("signal", "points"), ("reason", "bad_point")];
         let message = request(vec![gauge("pool.used", 1.0), bad, gauge("cpu.utilization", 0.5)]);
         let partial = |bytes: &[u8]| {
             let said = ExportMetricsServiceResponse::decode(bytes).expect("a response");

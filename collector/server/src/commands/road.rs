@@ -35,6 +35,9 @@ pub(super) fn travel(
     }
     bar.finish_and_clear();
     let (notes, uncounted) = replay.notes();
+    if notes.is_empty() && replay.progress().0 == 0 {
+        eprintln!("longpole: the recording is empty: no bytes in it");
+    }
     let more = (notes.len().saturating_sub(TOLD)) as u64 + uncounted;
     if more > 0 {
         eprintln!("longpole: and {more} more notes like these");

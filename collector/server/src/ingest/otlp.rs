@@ -133,7 +133,8 @@ fn decode(
                     metrics::walk(&payload, limits, now, &mut batch, &mut rejections)
                 }
                 Some(Signal::Logs) => logs::walk(&payload, limits, &mut rejections),
-                None => Ok(()),
+                // Nothing in it tells: it is read as spans, so that what is there is counted.
+                None => spans::walk(&payload, limits, now, &mut batch, &mut rejections),
             }
         });
     match walked {

@@ -10,7 +10,7 @@ use super::known::{Key, Known, find};
 use super::naming::{self, Name};
 use super::sender::Sender;
 use super::status::status;
-use super::tracestate::weight;
+use super::tracestate::{unweighted, weight};
 use super::validity::{horizon, span_times};
 use super::value::{Budget, key_value};
 use super::wire::{Fault, Fields, Flaw, Value, address};
@@ -112,12 +112,16 @@ impl<'a> Walk<'a, '_> {
     fn read(&mut self, message: &'a [u8]) -> Result<Said<'a>, Fault> {
         self.known.clear();
         let mut said = Said::default();
+        let mut attributes = 0;
         let mut fields = Fields::of(message);
         while let Some(field) = fields.next()? {
             match field {
                 (9, Value::Bytes(attribute)) => {
                     let (key, value) = key_value(attribute, &mut self.budget)?;
-                    if let Some(key) = find(key) {
+                    attributes += 1;
+                    if let Some(key) = find(key)
+                        && attributes <= SPAN_ATTRIBUTES
+                    {
                         self.known.set(key, value);
                     }
                 }
@@ -141,6 +145,7 @@ impl<'a> Walk<'a, '_> {
                 _ => {}
             }
         }
+        self.rejections.truncated += u64::from(attributes > SPAN_ATTRIBUTES);
         Ok(said)
     }
 
@@ -172,6 +177,10 @@ impl<'a> Walk<'a, '_> {
             peer: naming::peer(said.kind, category, &self.known),
         };
         let remote = said.flags & (HAS_IS_REMOTE | IS_REMOTE) == HAS_IS_REMOTE | IS_REMOTE;
+        let (weight, unweighted) = match said.state {
+            [] => (Weight::ONE, false),
+            state => (weight(state), unweighted(state)),
+        };
         let record = SpanRecord {
             trace,
             span,
@@ -180,11 +189,12 @@ impl<'a> Walk<'a, '_> {
             end,
             operation: self.dictionary.operation(key, self.batch, self.rejections),
             offset,
-            weight: if said.state.is_empty() { Weight::ONE } else { weight(said.state) },
+            weight,
             kind: said.kind,
             status: status(said.status, said.kind, &self.known),
             category,
-            flags: if remote { span_flags::REMOTE_PARENT } else { 0 },
+            flags: if remote { span_flags::REMOTE_PARENT } else { 0 }
+                | if unweighted { span_flags::NO_WEIGHT } else { 0 },
         };
         self.attributes(said);
         self.batch.spans.push(record);
@@ -254,6 +264,9 @@ impl<'a> Walk<'a, '_> {
         Ok(())
     }
 }
+
+/// Attributes of a span that are looked at; more are counted as truncated.
+const SPAN_ATTRIBUTES: u32 = 128;
 
 #[inline(always)]
 fn ids(said: &Said<'_>) -> Result<(TraceId, SpanId, SpanId), &'static str> {

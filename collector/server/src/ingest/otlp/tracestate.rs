@@ -13,6 +13,14 @@ pub(crate) fn weight(tracestate: &[u8]) -> Weight {
     threshold(tracestate).map_or(Weight::ONE, Weight::from_threshold)
 }
 
+/// Whether OpenTelemetry's own member is there and names no threshold: the trace was sampled by
+/// somebody who does not say how.
+#[cold]
+pub(crate) fn unweighted(tracestate: &[u8]) -> bool {
+    let mut members = tracestate.split(|b| *b == b',');
+    members.any(|m| m.trim_ascii().starts_with(b"ot=")) && threshold(tracestate).is_none()
+}
+
 fn threshold(tracestate: &[u8]) -> Option<u64> {
     let vendor = tracestate
         .split(|b| *b == b',')
@@ -32,6 +40,12 @@ fn threshold(tracestate: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sampling_that_does_not_say_how() {
+        assert!(unweighted(b"ot=rv:1234") && unweighted(b"a=b,ot=p:2"));
+        assert!(!unweighted(b"ot=rv:1;th:8") && !unweighted(b"a=b") && !unweighted(b"xot=1"));
+    }
 
     #[test]
     fn thresholds() {

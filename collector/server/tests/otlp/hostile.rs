@@ -2,12 +2,10 @@
 //! panics, and what it builds stays in proportion.
 //!
 //! `fuzz` is the target of every engine. `LONGPOLE_FUZZ_CASES=1000000 cargo test --release -p
-//! longpole-collector --test otlp_hostile campaign -- --nocapture` runs a long campaign from a seed
+//! longpole-collector --test otlp campaign -- --nocapture` runs a long campaign from a seed
 //! (`LONGPOLE_FUZZ_SEED`) and prints it.
 
-mod common;
-
-use common::{T0, metrics, traces};
+use crate::common::{T0, metrics, traces};
 use longpole_collector::ingest::otlp::{self, DecodeLimits, json};
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
 use proptest::prelude::*;

@@ -1,9 +1,7 @@
 //! The walk against prost: random requests are built, encoded, walked, and every accepted field is
 //! compared with what the built message says. JSON of the same message must say the same.
 
-mod common;
-
-use common::{T0, metrics, said, traces};
+use crate::common::{T0, metrics, said, traces};
 use longpole_collector::ingest::otlp::{self, DecodeLimits, Signal, json};
 use longpole_model::signal::{
     AttributeKey, Batch, PointValue, SpanCategory, SpanKind, SpanRecord, StatusCode, Temporality,
@@ -150,7 +148,7 @@ fn check_span(built: &Span, walked: &SpanRecord, batch: &Batch, index: usize) {
             assert_eq!(walked.status, StatusCode::Error);
         }
     }
-    assert_eq!(walked.flags, u8::from(built.flags & 0x300 == 0x300));
+    assert_eq!(walked.flags & 1, u8::from(built.flags & 0x300 == 0x300));
     let weight = match built.trace_state.as_str() {
         "ot=th:8" => Weight(2 << 16),
         "ot=th:c;rv:1" => Weight(4 << 16),
@@ -249,7 +247,7 @@ fn good_points(metric: &Metric) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn spans_are_what_prost_says(request in traces()) {

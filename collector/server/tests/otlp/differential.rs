@@ -231,7 +231,24 @@ fn good_points(metric: &Metric) -> usize {
                 |p: &&opentelemetry_proto::tonic::metrics::v1::ExponentialHistogramDataPoint| {
                     let sides = [&p.positive, &p.negative].into_iter().flatten();
                     let sum: u64 = sides.map(|s| s.bucket_counts.iter().sum::<u64>()).sum();
-                    timely(0, p.time_unix_nano)
+                    // Offsets fit, and at most the outermost filled bucket reaches to infinity.
+                    let bound = |i: i64| (i as f64 * f64::from(-p.scale).exp2()).exp2();
+                    let mut both = [&p.positive, &p.negative].into_iter().flatten();
+                    let bounded = both.all(|s| {
+                        let at = |n: usize| i64::from(s.offset) + n as i64;
+                        let counts = s.bucket_counts.iter().enumerate();
+                        let filled: Vec<i64> =
+                            counts.filter(|(_, c)| **c > 0).map(|(n, _)| at(n)).collect();
+                        let (last, inner) = match filled.split_last() {
+                            Some((last, inner)) => (Some(*last), inner),
+                            None => (None, [].as_slice()),
+                        };
+                        i32::try_from(at(s.bucket_counts.len())).is_ok()
+                            && inner.iter().all(|i| bound(i + 1).is_finite())
+                            && last.is_none_or(|i| bound(i).is_finite())
+                    });
+                    bounded
+                        && timely(0, p.time_unix_nano)
                         && sum + p.zero_count == p.count
                         && (-10..=20).contains(&p.scale)
                 };

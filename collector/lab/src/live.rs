@@ -2,7 +2,7 @@
 //! and releases that are bad in known ways. Instrumented with the SDK like anybody's services.
 //!
 //! Each process is this binary again in one [`Role`]. Where the others live stands in an address book
-//! ([`book`]); who starts and releases them is [`drive`].
+//! (`book`); who starts and releases them is `drive`.
 
 mod book;
 mod drive;

@@ -1,1 +1,3 @@
 //! Longpole's doors: everything that touches the outside world.
+
+pub mod ingest;

@@ -1,0 +1,146 @@
+//! OTLP on the wire to [`Batch`], purely: bytes in, batch and rejections out.
+//!
+//! The protobuf is walked field by field over the payload and never built into messages. Knows no
+//! socket, no file and no clock; [`super::replay`] and the network doors bring the bytes. JSON is
+//! re-encoded to protobuf ([`json`]) and takes the same walk.
+
+mod detect;
+mod dictionary;
+mod event;
+pub mod json;
+mod known;
+mod logs;
+mod memo;
+mod metrics;
+mod naming;
+mod refusal;
+mod resource;
+mod sender;
+mod spans;
+mod status;
+mod text;
+mod tracestate;
+mod validity;
+mod value;
+mod wire;
+
+pub use detect::{Signal, signal};
+pub use refusal::Refusal;
+
+use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
+
+/// Caps of one request. The defaults are DELIVERY 4's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// Bytes of one request after decompression.
+    pub bytes: usize,
+    /// Spans, metric points and log records together.
+    pub items: u32,
+    /// Attributes and list elements, wherever they stand.
+    pub attributes: u32,
+    /// Nesting of attribute values.
+    pub depth: u32,
+    /// Bytes of one kept text.
+    pub text: usize,
+    /// Attributes kept of one metric point.
+    pub point_attributes: usize,
+    /// Buckets of one histogram point.
+    pub buckets: usize,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 20,
+            items: 131_072,
+            attributes: 1_048_576,
+            depth: 32,
+            text: 4096,
+            point_attributes: 128,
+            buckets: 10_000,
+        }
+    }
+}
+
+/// Decodes an `ExportTraceServiceRequest`. `now` is the arrival time where there is one; recordings
+/// have none, and then nothing counts as too far ahead.
+pub fn traces(
+    payload: Vec<u8>,
+    limits: &DecodeLimits,
+    now: Option<Timestamp>,
+) -> Result<(Batch, Rejections), Refusal> {
+    decode(payload, limits, Some(Signal::Traces), now)
+}
+
+/// Decodes an `ExportMetricsServiceRequest`.
+pub fn metrics(
+    payload: Vec<u8>,
+    limits: &DecodeLimits,
+    now: Option<Timestamp>,
+) -> Result<(Batch, Rejections), Refusal> {
+    decode(payload, limits, Some(Signal::Metrics), now)
+}
+
+/// Reads an `ExportLogsServiceRequest`: its records are counted and dropped.
+pub fn logs(payload: Vec<u8>, limits: &DecodeLimits) -> Result<(Batch, Rejections), Refusal> {
+    decode(payload, limits, Some(Signal::Logs), None)
+}
+
+/// Decodes a request whose signal nobody named; it is told from the structure. For recordings.
+pub fn any(
+    payload: Vec<u8>,
+    limits: &DecodeLimits,
+    now: Option<Timestamp>,
+) -> Result<(Batch, Rejections), Refusal> {
+    decode(payload, limits, None, now)
+}
+
+/// The bytes of the span at `offset` of a payload ([`longpole_model::signal::SpanRecord::offset`]):
+/// its body, without tag and length.
+pub fn span_bytes(payload: &[u8], offset: u32) -> Option<&[u8]> {
+    let mut fields = wire::Fields::of(payload.get(offset as usize..)?);
+    match fields.next() {
+        Ok(Some((2, wire::Value::Bytes(body)))) => Some(body),
+        _ => None,
+    }
+}
+
+fn decode(
+    payload: Vec<u8>,
+    limits: &DecodeLimits,
+    told: Option<Signal>,
+    now: Option<Timestamp>,
+) -> Result<(Batch, Rejections), Refusal> {
+    if payload.len() > limits.bytes || u32::try_from(payload.len()).is_err() {
+        return Err(Refusal {
+            reason: Reason::TooLarge,
+            message: format!(
+                "the request has {} bytes; at most {} are taken in one",
+                payload.len(),
+                limits.bytes
+            ),
+        });
+    }
+    let mut batch = Batch::default();
+    let mut rejections = Rejections::default();
+    let walked =
+        told.map_or_else(|| detect::told(&payload), |told| Ok(Some(told))).and_then(|found| {
+            match found {
+                Some(Signal::Traces) => {
+                    spans::walk(&payload, limits, now, &mut batch, &mut rejections)
+                }
+                Some(Signal::Metrics) => {
+                    metrics::walk(&payload, limits, now, &mut batch, &mut rejections)
+                }
+                Some(Signal::Logs) => logs::walk(&payload, limits, &mut rejections),
+                None => Ok(()),
+            }
+        });
+    match walked {
+        Ok(()) => {
+            batch.payload = payload;
+            Ok((batch, rejections))
+        }
+        Err(fault) => Err(refusal::of(fault, &payload, limits)),
+    }
+}

@@ -1,0 +1,51 @@
+//! Span events that are looked at: exceptions and query plans. All others are passed over.
+
+use super::value::{Budget, key_value};
+use super::wire::{Fault, Fields, Flaw, Value};
+
+/// Name of the event that says what a query's plan showed.
+pub(crate) const QUERY_PLAN_EVENT: &str = "longpole.query_plan";
+/// Its attribute with the finding, e.g. `full_scan orders`.
+pub(crate) const QUERY_PLAN_FINDING: &str = "longpole.query_plan.finding";
+
+/// What a span's events said. The last of a sort wins: it is the one that left the span.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told<'a> {
+    /// `exception.type` of an exception.
+    pub(crate) exception: Option<&'a [u8]>,
+    /// A query plan's finding.
+    pub(crate) plan: Option<&'a [u8]>,
+}
+
+/// Reads an `Event` message.
+pub(crate) fn event<'a>(
+    message: &'a [u8],
+    budget: &mut Budget,
+    told: &mut Told<'a>,
+) -> Result<(), Fault> {
+    let mut name: &[u8] = &[];
+    let mut exception = None;
+    let mut plan = None;
+    let mut fields = Fields::of(message);
+    while let Some(field) = fields.next()? {
+        match field {
+            (2, Value::Bytes(text)) => name = text,
+            (3, Value::Bytes(attribute)) => {
+                let (key, value) = key_value(attribute, budget)?;
+                if key == b"exception.type" {
+                    exception = value.text();
+                } else if key == QUERY_PLAN_FINDING.as_bytes() {
+                    plan = value.text();
+                }
+            }
+            (2 | 3, _) => return Err(fields.fault(Flaw::WireType)),
+            _ => {}
+        }
+    }
+    if name == b"exception" {
+        told.exception = exception.or(told.exception);
+    } else if name == QUERY_PLAN_EVENT.as_bytes() {
+        told.plan = plan.or(told.plan);
+    }
+    Ok(())
+}

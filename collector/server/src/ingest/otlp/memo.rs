@@ -1,0 +1,145 @@
+//! A small look-up table from hashed keys to indices, and the hash over borrowed bytes.
+//!
+//! The table holds hashes only; whoever asks compares the full key itself. Seeded per request, so
+//! that strangers cannot choose names that collide; no output depends on the seed.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// Where hashes begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Seed {
+    state: RandomState,
+    fast: u64,
+}
+
+impl Seed {
+    pub(crate) fn new() -> Self {
+        let state = RandomState::new();
+        let fast = state.hash_one(0u8);
+        Self { state, fast }
+    }
+
+    /// A hash over parts, for the road of every span.
+    #[inline]
+    pub(crate) fn begin(&self) -> Mix {
+        Mix(self.fast)
+    }
+
+    /// A hash of anything, for what happens once per dictionary entry.
+    pub(crate) fn slow<T: std::hash::Hash + ?Sized>(&self, value: &T) -> u64 {
+        self.state.hash_one(value)
+    }
+}
+
+/// A hash in the making: folded multiplication of eight bytes at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mix(u64);
+
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let wide = u128::from(a) * u128::from(b);
+    (wide as u64) ^ ((wide >> 64) as u64)
+}
+
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+const ODDER: u64 = 0xd6e8_feb8_6659_fd93;
+
+impl Mix {
+    /// Mixes a number in.
+    #[inline(always)]
+    pub(crate) fn number(self, n: u64) -> Self {
+        Self(fold(self.0 ^ n, ODD))
+    }
+
+    /// Mixes bytes and their length in.
+    #[inline(always)]
+    pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
+        let mut h = self.0;
+        let (words, tail) = bytes.as_chunks::<8>();
+        for word in words {
+            h = fold(h ^ u64::from_le_bytes(*word), ODD);
+        }
+        let last = match bytes.last_chunk::<8>() {
+            Some(word) => u64::from_le_bytes(*word),
+            None => tail.iter().fold(0, |acc, b| acc << 8 | u64::from(*b)),
+        };
+        Self(fold(h ^ last, ODDER ^ bytes.len() as u64))
+    }
+
+    #[inline(always)]
+    pub(crate) fn finish(self) -> u64 {
+        fold(self.0, ODDER)
+    }
+}
+
+/// Open addressing with linear probing, at most half full.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memo {
+    /// Hash and index + 1; index 0 = free.
+    cells: Vec<(u32, u32)>,
+    taken: usize,
+}
+
+impl Memo {
+    /// The index filed under `hash` for which `same` holds.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
+        let mask = self.cells.len().wrapping_sub(1);
+        let hash = hash as u32;
+        let mut at = hash as usize & mask;
+        loop {
+            let &(filed, index) = self.cells.get(at)?;
+            let index = index.checked_sub(1)?;
+            if filed == hash && same(index) {
+                return Some(index);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Files `index` under `hash`; the caller has seen that it is not there.
+    pub(crate) fn insert(&mut self, hash: u64, index: u32) {
+        if self.taken * 2 >= self.cells.len() {
+            let double = (self.cells.len() * 2).max(64);
+            let old = std::mem::replace(&mut self.cells, vec![(0, 0); double]);
+            for cell in old.into_iter().filter(|c| c.1 != 0) {
+                self.place(cell);
+            }
+        }
+        self.place((hash as u32, index + 1));
+        self.taken += 1;
+    }
+
+    fn place(&mut self, cell: (u32, u32)) {
+        let mask = self.cells.len().wrapping_sub(1);
+        let mut at = cell.0 as usize & mask;
+        while let Some(slot) = self.cells.get_mut(at) {
+            if slot.1 == 0 {
+                *slot = cell;
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_filed_is_found() {
+        let seed = Seed::new();
+        let keys: Vec<Vec<u8>> = (0..5_000u32).map(|i| format!("key {i}").into_bytes()).collect();
+        let mut memo = Memo::default();
+        let hash = |k: &[u8]| seed.begin().bytes(k).finish();
+        assert_eq!(memo.find(hash(b"x"), |_| true), None);
+        for (i, k) in (0..).zip(&keys) {
+            assert_eq!(memo.find(hash(k), |j| keys.get(j as usize) == Some(k)), None);
+            memo.insert(hash(k), i);
+        }
+        for (i, k) in (0..).zip(&keys) {
+            assert_eq!(memo.find(hash(k), |j| keys.get(j as usize) == Some(k)), Some(i));
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The walk over an `ExportTraceServiceRequest`: every span is read once, and what it adds to the
+//! batch is one fixed-size record.
+//!
+//! No allocation per span; names and resources are filed by [`super::dictionary`].
+
+use super::DecodeLimits;
+use super::dictionary::{Dictionary, OperationKey};
+use super::event::{Told, event};
+use super::known::{Key, Known, find};
+use super::naming::{self, Name};
+use super::sender::Sender;
+use super::status::status;
+use super::tracestate::weight;
+use super::validity::{horizon, span_times};
+use super::value::{Budget, key_value};
+use super::wire::{Fault, Fields, Flaw, Value, address};
+use longpole_model::signal::{
+    AttributeKey, Batch, KnownAttribute, Reason, Rejections, SpanId, SpanKind, SpanRecord,
+    StatusCode, Timestamp, TraceId, Weight, span_flags,
+};
+
+/// OTLP span flags: whether `is_remote` is known, and what it is.
+const HAS_IS_REMOTE: u32 = 0x100;
+const IS_REMOTE: u32 = 0x200;
+
+/// Walks `payload` into `batch`.
+pub(super) fn walk(
+    payload: &[u8],
+    limits: &DecodeLimits,
+    now: Option<Timestamp>,
+    batch: &mut Batch,
+    rejections: &mut Rejections,
+) -> Result<(), Fault> {
+    let mut walk = Walk {
+        base: address(payload),
+        horizon: horizon(now),
+        budget: Budget::new(limits),
+        dictionary: Dictionary::new(limits),
+        known: Known::new(),
+        batch,
+        rejections,
+    };
+    let mut request = Fields::of(payload);
+    while let Some(field) = request.next()? {
+        match field {
+            (1, Value::Bytes(message)) => walk.resource_spans(message)?,
+            (1, _) => return Err(request.fault(Flaw::WireType)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What one span said, before it is judged.
+#[derive(Default)]
+struct Said<'a> {
+    trace: &'a [u8],
+    span: &'a [u8],
+    parent: &'a [u8],
+    state: &'a [u8],
+    name: &'a [u8],
+    kind: SpanKind,
+    start: u64,
+    end: u64,
+    flags: u32,
+    status: StatusCode,
+    events: Told<'a>,
+}
+
+struct Walk<'a, 'b> {
+    base: usize,
+    horizon: Timestamp,
+    budget: Budget,
+    dictionary: Dictionary<'a>,
+    known: Known<'a>,
+    batch: &'b mut Batch,
+    rejections: &'b mut Rejections,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn resource_spans(&mut self, message: &'a [u8]) -> Result<(), Fault> {
+        let mut sender = Sender::of(message)?;
+        let mut fields = Fields::of(message);
+        while let Some(field) = fields.next()? {
+            match field {
+                (2, Value::Bytes(scope)) => self.scope_spans(scope, &mut sender)?,
+                (2, _) => return Err(fields.fault(Flaw::WireType)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn scope_spans(&mut self, message: &'a [u8], sender: &mut Sender<'_>) -> Result<(), Fault> {
+        let mut fields = Fields::of(message);
+        loop {
+            let at = fields.at();
+            match fields.next()? {
+                Some((2, Value::Bytes(span))) => {
+                    self.budget.item(span)?;
+                    let said = self.read(span)?;
+                    self.judge(&said, (at - self.base) as u32, sender)?;
+                }
+                Some((2, _)) => return Err(fields.fault(Flaw::WireType)),
+                Some(_) => {}
+                None => return Ok(()),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn read(&mut self, message: &'a [u8]) -> Result<Said<'a>, Fault> {
+        self.known.clear();
+        let mut said = Said::default();
+        let mut fields = Fields::of(message);
+        while let Some(field) = fields.next()? {
+            match field {
+                (9, Value::Bytes(attribute)) => {
+                    let (key, value) = key_value(attribute, &mut self.budget)?;
+                    if let Some(key) = find(key) {
+                        self.known.set(key, value);
+                    }
+                }
+                (1, Value::Bytes(id)) => said.trace = id,
+                (2, Value::Bytes(id)) => said.span = id,
+                (3, Value::Bytes(text)) => said.state = text,
+                (4, Value::Bytes(id)) => said.parent = id,
+                (5, Value::Bytes(text)) => said.name = text,
+                (6, Value::Varint(n)) => said.kind = SpanKind::from_wire(n & 0xffff_ffff),
+                (7, Value::Fixed64(t)) => said.start = t,
+                (8, Value::Fixed64(t)) => said.end = t,
+                (11, Value::Bytes(message)) => {
+                    event(message, &mut self.budget, &mut said.events)?;
+                }
+                (15, Value::Bytes(message)) => read_status(message, &mut said.status)?,
+                (16, Value::Fixed32(bits)) => said.flags = bits,
+                (1..=9 | 11 | 13 | 15 | 16, value) if !matches!(value, Value::Bytes(_)) => {
+                    return Err(fields.fault(Flaw::WireType));
+                }
+                (6 | 7 | 8 | 16, _) => return Err(fields.fault(Flaw::WireType)),
+                _ => {}
+            }
+        }
+        Ok(said)
+    }
+
+    #[inline(always)]
+    fn judge(
+        &mut self,
+        said: &Said<'a>,
+        offset: u32,
+        sender: &mut Sender<'_>,
+    ) -> Result<(), Fault> {
+        let (start, end) = (Timestamp(said.start), Timestamp(said.end));
+        let (trace, span, parent) = match ids(said) {
+            Ok(ids) => ids,
+            Err(why) => return self.refuse(Reason::BadId, why, said, offset),
+        };
+        if let Some((reason, why)) = span_times(start, end, self.horizon) {
+            return self.refuse(reason, why, said, offset);
+        }
+        let (dictionary, batch) = (&mut self.dictionary, &mut *self.batch);
+        let resource = sender.filed(dictionary, batch, &mut self.budget, self.rejections)?;
+        self.rejections.unnamed += u64::from(!resource.named);
+
+        let category = naming::category(said.kind, &self.known);
+        let key = OperationKey {
+            resource: resource.index,
+            kind: said.kind,
+            category,
+            name: naming::operation(said.kind, category, said.name, &self.known),
+            peer: naming::peer(said.kind, category, &self.known),
+        };
+        let remote = said.flags & (HAS_IS_REMOTE | IS_REMOTE) == HAS_IS_REMOTE | IS_REMOTE;
+        let record = SpanRecord {
+            trace,
+            span,
+            parent,
+            start,
+            end,
+            operation: self.dictionary.operation(key, self.batch, self.rejections),
+            offset,
+            weight: if said.state.is_empty() { Weight::ONE } else { weight(said.state) },
+            kind: said.kind,
+            status: status(said.status, said.kind, &self.known),
+            category,
+            flags: if remote { span_flags::REMOTE_PARENT } else { 0 },
+        };
+        self.attributes(said);
+        self.batch.spans.push(record);
+        Ok(())
+    }
+
+    /// Files the known attributes of the span that is about to be pushed.
+    #[inline(always)]
+    fn attributes(&mut self, said: &Said<'a>) {
+        if let Some(error) = said.events.exception {
+            self.attribute(AttributeKey::ErrorType, Name::one(error));
+        } else if let Some(error) = self.known.text([Key::ErrorType]) {
+            self.attribute(AttributeKey::ErrorType, Name::one(error));
+        }
+        let code = [
+            Key::CodeFunction,
+            Key::CodeFunctionOld,
+            Key::CodeNamespace,
+            Key::CodeFile,
+            Key::CodeFileOld,
+        ];
+        if self.known.any(code) {
+            self.code();
+        }
+        if let Some(finding) = said.events.plan {
+            self.attribute(AttributeKey::QueryPlan, Name::one(finding));
+        }
+    }
+
+    fn code(&mut self) {
+        let old = self.known.text([Key::CodeFunctionOld]).map(|function| {
+            match self.known.text([Key::CodeNamespace]) {
+                Some(namespace) => Name::two(namespace, b'.', function),
+                None => Name::one(function),
+            }
+        });
+        if let Some(name) = self.known.text([Key::CodeFunction]).map(Name::one).or(old) {
+            self.attribute(AttributeKey::CodeFunction, name);
+        }
+        if let Some(file) = self.known.text([Key::CodeFile, Key::CodeFileOld]) {
+            self.attribute(AttributeKey::CodeFile, Name::one(file));
+        }
+    }
+
+    fn attribute(&mut self, key: AttributeKey, text: Name<'a>) {
+        let text = self.dictionary.text(text, self.batch, self.rejections);
+        let span = self.batch.spans.len() as u32;
+        self.batch.attributes.push(KnownAttribute { span, key, text });
+    }
+
+    #[cold]
+    fn refuse(
+        &mut self,
+        reason: Reason,
+        why: &str,
+        said: &Said<'_>,
+        offset: u32,
+    ) -> Result<(), Fault> {
+        self.rejections.spans.add(reason, 1);
+        if self.rejections.message.is_none() {
+            let mut unused = Rejections::default();
+            let name = super::text::clean(said.name, 100, &mut unused);
+            let reason = reason.as_str();
+            self.rejections.message =
+                Some(format!("{reason}: span {name:?} (byte {offset}) {why}"));
+        }
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn ids(said: &Said<'_>) -> Result<(TraceId, SpanId, SpanId), &'static str> {
+    let trace = TraceId(said.trace.try_into().map_err(|_| "has a trace id that is not 16 bytes")?);
+    let span = SpanId(said.span.try_into().map_err(|_| "has a span id that is not 8 bytes")?);
+    let parent = match said.parent {
+        [] => SpanId::default(),
+        id => SpanId(id.try_into().map_err(|_| "has a parent id that is not 0 or 8 bytes")?),
+    };
+    if trace.is_zero() {
+        return Err("has a trace id of zeros");
+    }
+    if span.is_zero() {
+        return Err("has a span id of zeros");
+    }
+    Ok((trace, span, parent))
+}
+
+fn read_status(message: &[u8], status: &mut StatusCode) -> Result<(), Fault> {
+    let mut fields = Fields::of(message);
+    while let Some(field) = fields.next()? {
+        match field {
+            (3, Value::Varint(code)) => *status = StatusCode::from_wire(code & 0xffff_ffff),
+            (3, _) => return Err(fields.fault(Flaw::WireType)),
+            _ => {}
+        }
+    }
+    Ok(())
+}

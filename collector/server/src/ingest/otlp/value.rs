@@ -1,0 +1,171 @@
+//! Attributes on the wire: keys, scalar values, and the two caps that must hold before anything is
+//! built from them (how many, how deep).
+//!
+//! Which keys matter is decided elsewhere; lists and maps are walked for their depth and otherwise
+//! left alone.
+
+use super::DecodeLimits;
+use super::wire::{Fault, Fields, Flaw, Value, address};
+
+/// What a request may still hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    items: u32,
+    attributes: u32,
+    depth: u32,
+}
+
+impl Budget {
+    pub(crate) fn new(limits: &DecodeLimits) -> Self {
+        Self { items: limits.items, attributes: limits.attributes, depth: limits.depth }
+    }
+
+    /// Takes one span or point.
+    #[inline]
+    pub(crate) fn item(&mut self, at: &[u8]) -> Result<(), Fault> {
+        match self.items.checked_sub(1) {
+            Some(left) => self.items = left,
+            None => return Err(Fault { flaw: Flaw::TooManyItems, at: address(at) }),
+        }
+        Ok(())
+    }
+
+    /// Takes one attribute or list element.
+    #[inline]
+    pub(crate) fn attribute(&mut self, at: &[u8]) -> Result<(), Fault> {
+        match self.attributes.checked_sub(1) {
+            Some(left) => self.attributes = left,
+            None => return Err(Fault { flaw: Flaw::TooManyAttributes, at: address(at) }),
+        }
+        Ok(())
+    }
+}
+
+/// An attribute's value, where it is a scalar.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Scalar<'a> {
+    /// Not set.
+    #[default]
+    Empty,
+    /// Text, not yet validated.
+    Text(&'a [u8]),
+    /// Truth value.
+    Bool(bool),
+    /// Integer.
+    Int(i64),
+    /// Number.
+    Double(f64),
+    /// Bytes, a list or a map.
+    Other,
+}
+
+impl<'a> Scalar<'a> {
+    /// The text, where it is one and not empty.
+    pub(crate) fn text(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Text(t) if !t.is_empty() => Some(t),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a `KeyValue` message.
+#[inline(always)]
+pub(crate) fn key_value<'a>(
+    message: &'a [u8],
+    budget: &mut Budget,
+) -> Result<(&'a [u8], Scalar<'a>), Fault> {
+    budget.attribute(message)?;
+    key_value_at(message, budget, 1)
+}
+
+#[inline(always)]
+fn key_value_at<'a>(
+    message: &'a [u8],
+    budget: &mut Budget,
+    depth: u32,
+) -> Result<(&'a [u8], Scalar<'a>), Fault> {
+    let mut fields = Fields::of(message);
+    let mut key: &[u8] = &[];
+    let mut value = Scalar::Empty;
+    while let Some(field) = fields.next()? {
+        match field {
+            (1, Value::Bytes(k)) => key = k,
+            (2, Value::Bytes(v)) => {
+                // A value sent twice is merged; what it says last, it says.
+                let said = any_value(v, budget, depth)?;
+                if said != Scalar::Empty {
+                    value = said;
+                }
+            }
+            (1 | 2, _) => return Err(fields.fault(Flaw::WireType)),
+            _ => {}
+        }
+    }
+    Ok((key, value))
+}
+
+/// Reads an `AnyValue` message at nesting depth `depth`.
+#[inline(always)]
+fn any_value<'a>(message: &'a [u8], budget: &mut Budget, depth: u32) -> Result<Scalar<'a>, Fault> {
+    // By far the most values are one short string.
+    if let [0x0a, length, text @ ..] = message
+        && usize::from(*length) == text.len()
+        && text.len() < 0x80
+    {
+        return Ok(Scalar::Text(text));
+    }
+    any_value_slow(message, budget, depth)
+}
+
+fn any_value_slow<'a>(
+    message: &'a [u8],
+    budget: &mut Budget,
+    depth: u32,
+) -> Result<Scalar<'a>, Fault> {
+    let mut fields = Fields::of(message);
+    let mut value = Scalar::Empty;
+    while let Some(field) = fields.next()? {
+        match field {
+            (1, Value::Bytes(text)) => value = Scalar::Text(text),
+            (2, Value::Varint(b)) => value = Scalar::Bool(b != 0),
+            (3, Value::Varint(n)) => value = Scalar::Int(n.cast_signed()),
+            (4, Value::Fixed64(x)) => value = Scalar::Double(f64::from_bits(x)),
+            (5, Value::Bytes(list)) => {
+                nested(list, budget, depth, false)?;
+                value = Scalar::Other;
+            }
+            (6, Value::Bytes(map)) => {
+                nested(map, budget, depth, true)?;
+                value = Scalar::Other;
+            }
+            (7, Value::Bytes(_)) => value = Scalar::Other,
+            (1..=7, _) => return Err(fields.fault(Flaw::WireType)),
+            _ => {}
+        }
+    }
+    Ok(value)
+}
+
+/// Walks a list or map for its depth and size. The recursion is as deep as the cap allows (32).
+fn nested(message: &[u8], budget: &mut Budget, depth: u32, map: bool) -> Result<(), Fault> {
+    let mut fields = Fields::of(message);
+    while let Some(field) = fields.next()? {
+        match field {
+            (1, Value::Bytes(element)) => {
+                if depth >= budget.depth {
+                    return Err(Fault { flaw: Flaw::TooDeep, at: address(element) });
+                }
+                budget.attribute(element)?;
+                if map {
+                    key_value_at(element, budget, depth + 1)?;
+                } else {
+                    any_value_slow(element, budget, depth + 1)?;
+                }
+            }
+            (1, _) => return Err(fields.fault(Flaw::WireType)),
+            _ => {}
+        }
+    }
+    Ok(())
+}

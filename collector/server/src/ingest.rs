@@ -4,3 +4,4 @@
 //! batch means is the core's business.
 
 pub mod otlp;
+pub mod replay;

@@ -17,8 +17,11 @@ fn shared() -> Option<PathBuf> {
 }
 
 fn cases(root: &Path) -> Vec<PathBuf> {
-    let mut cases: Vec<PathBuf> =
-        std::fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.is_dir())
+        .collect();
     cases.sort();
     cases
 }
@@ -108,8 +111,11 @@ fn json_and_protobuf_say_the_same() {
 fn a_folder_takes_recordings_only_and_each_once() {
     let Some(root) = shared() else { return };
     let replay = Replay::open(&[root.join("nezha-tt-0130-1229")]).unwrap();
-    let names: Vec<_> =
-        replay.files().iter().map(|f| f.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    let names: Vec<_> = replay
+        .files()
+        .iter()
+        .map(|f| f.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
     assert_eq!(names, ["metrics.otlp.binpb.zst", "traces.otlp.binpb.zst"]);
     let (notes, more) = replay.notes();
     assert_eq!((notes.len(), more), (2, 0), "{notes:?}");

@@ -3,31 +3,49 @@
 //! The table holds hashes only; whoever asks compares the full key itself. Seeded per request, so
 //! that strangers cannot choose names that collide; no output depends on the seed.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 /// Where hashes begin.
-#[derive(Clone, Debug)]
-pub(crate) struct Seed {
-    state: RandomState,
-    fast: u64,
-}
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seed(u64);
 
 impl Seed {
     pub(crate) fn new() -> Self {
-        let state = RandomState::new();
-        let fast = state.hash_one(0u8);
-        Self { state, fast }
+        Self(RandomState::new().hash_one(0u8))
     }
 
-    /// A hash over parts, for the road of every span.
+    /// A hash in the making.
     #[inline]
     pub(crate) fn begin(&self) -> Mix {
-        Mix(self.fast)
+        Mix(self.0)
     }
 
-    /// A hash of anything, for what happens once per dictionary entry.
-    pub(crate) fn slow<T: std::hash::Hash + ?Sized>(&self, value: &T) -> u64 {
-        self.state.hash_one(value)
+    /// The hash of a dictionary row.
+    pub(crate) fn of<T: Hash + ?Sized>(&self, value: &T) -> u64 {
+        let mut mix = self.begin();
+        value.hash(&mut mix);
+        mix.finish()
+    }
+}
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        *self = self.bytes(bytes);
+    }
+    fn write_u8(&mut self, n: u8) {
+        *self = self.number(u64::from(n));
+    }
+    fn write_u32(&mut self, n: u32) {
+        *self = self.number(u64::from(n));
+    }
+    fn write_usize(&mut self, n: usize) {
+        *self = self.number(n as u64);
+    }
+    fn write_isize(&mut self, n: isize) {
+        *self = self.number(n as u64);
+    }
+    fn finish(&self) -> u64 {
+        fold(self.0, ODDER)
     }
 }
 
@@ -65,11 +83,24 @@ impl Mix {
         };
         Self(fold(h ^ last, ODDER ^ bytes.len() as u64))
     }
+}
 
-    #[inline(always)]
-    pub(crate) fn finish(self) -> u64 {
-        fold(self.0, ODDER)
+/// Whether two short texts are equal, eight bytes at a time: names are too short for a call.
+#[inline(always)]
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
     }
+    let ((words, tail), (others, rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let differ = words
+        .iter()
+        .zip(others)
+        .fold(0, |acc, (x, y)| acc | (u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y)));
+    let last = match (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        (Some(x), Some(y)) => u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y),
+        _ => tail.iter().zip(rest).fold(0, |acc, (x, y)| acc | u64::from(x ^ y)),
+    };
+    differ | last == 0
 }
 
 /// Open addressing with linear probing, at most half full.

@@ -14,6 +14,18 @@ fn is_hidden(c: char) -> bool {
 
 /// The text that is kept of `raw`, at most `cap` bytes. Counts what had to be mended.
 pub(crate) fn clean(raw: &[u8], cap: usize, rejections: &mut Rejections) -> String {
+    // By far the most text is short and plain.
+    if raw.len() <= cap
+        && raw.iter().all(|b| (0x20..0x7f).contains(b))
+        && let Ok(text) = str::from_utf8(raw)
+    {
+        return text.to_owned();
+    }
+    mend(raw, cap, rejections)
+}
+
+#[cold]
+fn mend(raw: &[u8], cap: usize, rejections: &mut Rejections) -> String {
     // A little more than the cap is looked at, so that a character across it is seen whole.
     let head = raw.get(..cap.saturating_add(4)).unwrap_or(raw);
     let mut mended = head.len() < raw.len();

@@ -11,6 +11,7 @@ use super::super::value::{Budget, Scalar, key_value};
 use super::super::wire::{Fault, Fields, Value};
 use longpole_model::signal::{Rejections, SeriesRow, Temporality};
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 
 /// Which series of its metric a point belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

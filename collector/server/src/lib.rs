@@ -1,3 +1,19 @@
 //! Longpole's doors: everything that touches the outside world.
+//!
+//! What the bytes mean is decided in `longpole-core`; what findings look like in
+//! `longpole-exporters`.
 
+pub mod clock;
+pub mod collector;
+pub mod commands;
+pub mod config;
+pub mod door;
 pub mod ingest;
+pub mod log;
+pub mod net;
+pub mod outbox;
+pub mod own;
+pub mod pipeline;
+pub mod serve;
+pub mod specialists;
+pub mod wire;

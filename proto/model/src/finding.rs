@@ -5,13 +5,19 @@
 mod attribution;
 mod bottleneck;
 mod change;
+mod diagnosis;
 mod investigation;
+mod proof;
 mod regression;
 mod snapshot;
+mod totals;
 
 pub use attribution::*;
 pub use bottleneck::*;
 pub use change::*;
+pub use diagnosis::*;
 pub use investigation::*;
+pub use proof::*;
 pub use regression::*;
 pub use snapshot::*;
+pub use totals::*;

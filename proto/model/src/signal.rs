@@ -3,6 +3,7 @@
 //! Does not hold what was concluded from them ([`crate::finding`]).
 
 mod batch;
+mod edge;
 mod fixed;
 mod identity;
 mod metric;
@@ -16,6 +17,7 @@ mod tally;
 mod time;
 
 pub use batch::*;
+pub use edge::*;
 pub use fixed::*;
 pub use identity::*;
 pub use metric::*;

@@ -17,6 +17,17 @@ pub enum Mode {
     Validation,
 }
 
+impl Mode {
+    /// As a person says it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Analysis => "ANALYSIS",
+            Self::Optimization => "OPTIMIZATION",
+            Self::Validation => "VALIDATION",
+        }
+    }
+}
+
 /// Share of requests hurt: 1 below 10 %, 2 from 10 %, 3 above 50 %.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "u8", try_from = "u8")]
@@ -74,6 +85,20 @@ pub enum Phase {
     Profile,
     /// Phase 3; vetoed without evidence of phase 2.
     DeepOptimization,
+}
+
+impl Phase {
+    /// All phases, in their order.
+    pub const ALL: [Self; 3] = [Self::QuickWin, Self::Profile, Self::DeepOptimization];
+
+    /// As a person says it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::QuickWin => "quick win",
+            Self::Profile => "profile",
+            Self::DeepOptimization => "deep optimisation",
+        }
+    }
 }
 
 /// Somebody, a person, team or agent, who handles one kind of problem well.
@@ -148,7 +173,7 @@ pub struct ExemplarTrace {
 pub struct Investigation {
     /// Derived from its content: the same log gives the same id.
     pub id: String,
-    /// One line: service, kind, since when.
+    /// One line: service, kind, and the measure that shows it.
     pub title: String,
     /// Where it stands.
     pub mode: Mode,

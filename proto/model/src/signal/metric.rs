@@ -154,3 +154,26 @@ pub struct HistogramPoint {
     /// Observations per bucket, the last one above all bounds.
     pub counts: Vec<u64>,
 }
+
+/// A metric series as the core keys it: who, where, what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesIdentity {
+    /// `service.name`.
+    pub service: String,
+    /// Where it was measured.
+    pub placement: super::Placement,
+    /// Metric name as sent.
+    pub name: String,
+    /// Unit as sent; gains of counters are per second of it.
+    pub unit: String,
+    /// Point attributes, sorted.
+    pub attributes: Vec<(String, String)>,
+    /// How points relate.
+    pub temporality: Temporality,
+    /// Whether a sum can only grow.
+    pub monotonic: bool,
+    /// What it tells about its service.
+    pub role: Role,
+    /// Which resource it is about.
+    pub facility: Facility,
+}

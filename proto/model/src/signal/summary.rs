@@ -3,8 +3,8 @@
 //! A summary holds sorted rows; the aggregator's own working tables are elsewhere.
 
 use super::{
-    EntryKey, EntryValue, Fixed, OperationId, PathValue, SeriesId, SiteKey, Sketch, Tally, TraceId,
-    VersionId, Window,
+    EdgeKey, EdgeSummary, EntryKey, EntryValue, Fixed, OperationId, PathValue, SeriesId, SiteKey,
+    Sketch, Tally, TraceId, VersionId, Window,
 };
 
 /// Exemplars kept per operation and window.
@@ -164,12 +164,17 @@ pub struct WindowSummary {
     pub window: Window,
     /// Rate, errors, duration.
     pub red: Vec<(RedKey, RedSummary)>,
+    /// The same for spans that came behind the watermark while this window was filled: they enter
+    /// totals, never a closed window.
+    pub late: Vec<(RedKey, RedSummary)>,
     /// Entries of path profiles.
     pub entries: Vec<(EntryKey, EntryValue)>,
     /// Rows of path profiles.
     pub paths: Vec<((EntryKey, SiteKey), PathValue)>,
     /// Distributions of single visits.
     pub sites: Vec<(SiteKey, SiteSummary)>,
+    /// Calls between services.
+    pub edges: Vec<(EdgeKey, EdgeSummary)>,
     /// Metric series.
     pub series: Vec<(SeriesId, SeriesSummary)>,
     /// Error types, with their weighted (16.16) counts.
@@ -223,9 +228,11 @@ impl WindowSummary {
             self.window.end = self.window.end.max(other.window.end);
         }
         merge_rows(&mut self.red, &other.red, RedSummary::merge);
+        merge_rows(&mut self.late, &other.late, RedSummary::merge);
         merge_rows(&mut self.entries, &other.entries, EntryValue::merge);
         merge_rows(&mut self.paths, &other.paths, PathValue::merge);
         merge_rows(&mut self.sites, &other.sites, SiteSummary::merge);
+        merge_rows(&mut self.edges, &other.edges, EdgeSummary::merge);
         merge_rows(&mut self.series, &other.series, SeriesSummary::merge);
         merge_rows(&mut self.faults, &other.faults, |a, b| *a = a.saturating_add(*b));
         self.tally.merge(&other.tally);

@@ -39,7 +39,7 @@ pub(super) fn recordings<P: AsRef<Path>>(
             Err(e) => return Err(io(e)),
             Ok(about) if about.is_dir() => {
                 let before = files.len();
-                folder(path, &mut files, notes, 0)?;
+                folder(path, &mut files, 0)?;
                 if files.len() == before {
                     return Err(ReplayError::Empty { path: path.to_path_buf() });
                 }
@@ -50,12 +50,7 @@ pub(super) fn recordings<P: AsRef<Path>>(
     Ok(without_twins(files, notes))
 }
 
-fn folder(
-    path: &Path,
-    files: &mut Vec<PathBuf>,
-    notes: &mut Notes,
-    depth: usize,
-) -> Result<(), ReplayError> {
+fn folder(path: &Path, files: &mut Vec<PathBuf>, depth: usize) -> Result<(), ReplayError> {
     let io = |source| ReplayError::Io { path: path.to_path_buf(), source };
     let listed = std::fs::read_dir(path).map_err(io)?;
     let mut entries =
@@ -69,7 +64,7 @@ fn folder(
         }
         if entry.is_dir() {
             if depth < FOLDER_DEPTH {
-                folder(&entry, files, notes, depth + 1)?;
+                folder(&entry, files, depth + 1)?;
             }
             continue;
         }

@@ -1,0 +1,18 @@
+//! The verb *aggregate*: spans and points in, mergeable [`WindowSummary`]s out.
+//!
+//! One [`Aggregator`] owns one shard of the traces and knows no other. Names are interned in one
+//! place before the split ([`crate::catalog`]), so that ids do not depend on the number of shards. Nothing
+//! here knows what a regression is.
+//!
+//! [`WindowSummary`]: longpole_model::signal::WindowSummary
+
+mod aggregator;
+mod clock;
+mod open;
+mod segment;
+mod series;
+mod tables;
+mod tree;
+
+pub use aggregator::Aggregator;
+pub use clock::{Clock, Slot};

@@ -1,0 +1,276 @@
+//! A settled trace becomes rows: segments, sites, path profiles.
+//!
+//! A *segment* is a server or consumer span, the first span of another service, or a root, with what
+//! hangs below it in its process.
+//! Segments are profiled even when the rest of the trace is missing; the whole trace only below a
+//! real root. In a segment's profile its own sites and the waits for callees add up to exactly its
+//! duration; in a trace's profile all sites do.
+
+use super::open::{OpenSpan, Settled};
+use super::tree::{NOBODY, Tree};
+use crate::catalog::{Catalog, RedId};
+use longpole_model::signal::{
+    Category, EdgeKey, EntryKey, EntryValue, OperationId, PathValue, Scope, SiteKey, SpanCategory,
+    SpanKind, Tally, Timestamp, band_of,
+};
+
+/// Where the rows of an evaluated trace go.
+pub trait Rows {
+    /// An entry that ended at `end`.
+    fn entry(&mut self, end: Timestamp, key: EntryKey, value: EntryValue);
+    /// A site below an entry that ended at `end`.
+    fn path(&mut self, end: Timestamp, key: EntryKey, site: SiteKey, value: PathValue);
+    /// One visit of a site in a segment that ended at `end`.
+    fn site(&mut self, end: Timestamp, key: SiteKey, nanos: u64, weight: u64, failed: bool);
+    /// A call that was served by a segment that ended at `end`.
+    fn edge(&mut self, end: Timestamp, key: EdgeKey, call: Call);
+}
+
+/// One call between services.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// 16.16 weight.
+    pub weight: u64,
+    /// Whether the callee failed.
+    pub failed: bool,
+    /// Nanoseconds as the caller saw it; `None` when it came from outside.
+    pub caller_ns: Option<u64>,
+    /// Nanoseconds as the callee saw it.
+    pub callee_ns: u64,
+}
+
+/// Evaluates traces; its buffers are reused.
+#[derive(Debug, Default)]
+pub struct Evaluator {
+    tree: Tree,
+    site: Vec<SiteKey>,
+    root: Vec<u32>,
+    segment: Vec<u32>,
+    whole: Vec<u64>,
+    local: Vec<u64>,
+    callee: Vec<u64>,
+}
+
+impl Evaluator {
+    /// Turns one trace into rows.
+    pub fn evaluate(
+        &mut self,
+        trace: Settled<'_>,
+        catalog: &Catalog,
+        tally: &mut Tally,
+        rows: &mut impl Rows,
+    ) {
+        let spans = distinct(trace.spans, tally);
+        let n = spans.len();
+        tally.traces += 1;
+        if trace.remains {
+            tally.after_close += n as u64;
+        }
+        self.tree.build(spans);
+        self.place(spans, catalog);
+        for column in [&mut self.whole, &mut self.local, &mut self.callee] {
+            column.clear();
+            column.resize(n, 0);
+        }
+        let rooted = spans.iter().any(|s| s.parent.is_zero());
+        for i in 0..n as u32 {
+            if self.segment[i as usize] != i {
+                continue;
+            }
+            tally.segments += 1;
+            tally.rootless += u64::from(!rooted);
+            let (segment, local, callee) = (&self.segment, &mut self.local, &mut self.callee);
+            self.tree.critical_path(
+                spans,
+                i,
+                |c| segment[c as usize] == c,
+                |c, ns| {
+                    let column =
+                        if segment[c as usize] == c && c != i { &mut *callee } else { &mut *local };
+                    column[c as usize] += ns;
+                },
+            );
+            if spans[i as usize].parent.is_zero() {
+                let whole = &mut self.whole;
+                self.tree.critical_path(spans, i, |_| false, |c, ns| whole[c as usize] += ns);
+            }
+        }
+        self.emit(spans, catalog, trace.scale_bits, rows);
+    }
+
+    /// Site, root and segment of every span.
+    fn place(&mut self, spans: &[OpenSpan], catalog: &Catalog) {
+        let n = spans.len();
+        self.site.clear();
+        self.root.clear();
+        self.root.resize(n, NOBODY);
+        self.segment.clear();
+        self.segment.resize(n, NOBODY);
+        for t in 0..self.tree.topological.len() {
+            let i = self.tree.topological[t];
+            let parent = self.tree.parent[i as usize];
+            let (root, segment) = match parent {
+                NOBODY => (i, i),
+                p => (self.root[p as usize], self.segment[p as usize]),
+            };
+            self.root[i as usize] = root;
+            // A span of another service is another process, whatever its kind says.
+            let enters = spans[i as usize].kind().enters()
+                || parent != NOBODY
+                    && service(catalog, &spans[i as usize])
+                        != service(catalog, &spans[parent as usize]);
+            self.segment[i as usize] = if enters { i } else { segment };
+        }
+        for i in 0..n as u32 {
+            let s = &spans[i as usize];
+            let server = || {
+                let mut children = self.tree.children(i).iter().map(|&c| &spans[c as usize]);
+                children
+                    .find(|c| {
+                        c.kind() == SpanKind::Server || service(catalog, c) != service(catalog, s)
+                    })
+                    .map(|c| operation(catalog, c.red))
+            };
+            let (category, peer) = match (s.category(), s.kind()) {
+                (SpanCategory::Wait, _) => (Category::Wait, None),
+                (SpanCategory::Own, _) => (Category::Own, None),
+                (SpanCategory::Store, _) => match server() {
+                    Some(peer) => (Category::Gap, Some(peer)),
+                    None => (Category::Store, None),
+                },
+                (SpanCategory::Call, SpanKind::Producer) => (Category::Remote, None),
+                (SpanCategory::Call, _) => match server() {
+                    Some(peer) => (Category::Gap, Some(peer)),
+                    None => (Category::Remote, None),
+                },
+            };
+            self.site.push(SiteKey {
+                operation: operation(catalog, s.red),
+                peer: peer.unwrap_or(OperationId::NONE),
+                category,
+            });
+        }
+    }
+
+    fn emit(
+        &mut self,
+        spans: &[OpenSpan],
+        catalog: &Catalog,
+        scale_bits: u32,
+        rows: &mut impl Rows,
+    ) {
+        for (i, s) in spans.iter().enumerate() {
+            let weight = u64::from(s.weight.0) << scale_bits;
+            let segment = &spans[self.segment[i] as usize];
+            let site = self.site[i];
+            let end = segment.end();
+            if self.segment[i] as usize == i {
+                let value = entry_value(s, weight);
+                rows.entry(end, entry_key(catalog, s, Scope::Segment), value);
+                if s.parent.is_zero() {
+                    rows.entry(end, entry_key(catalog, s, Scope::Trace), value);
+                }
+                self.edge(spans, catalog, i, weight, rows);
+            }
+            let value = path_value(weight, self.local[i], self.tree.own[i]);
+            rows.path(end, entry_key(catalog, segment, Scope::Segment), site, value);
+            rows.site(end, site, self.tree.own[i], weight, s.failed());
+            let root = &spans[self.root[i] as usize];
+            if root.parent.is_zero() {
+                let value = path_value(weight, self.whole[i], self.tree.own[i]);
+                rows.path(root.end(), entry_key(catalog, root, Scope::Trace), site, value);
+            }
+        }
+    }
+
+    /// What a segment is to the segment that called it: a wait, and behind a producer a queue.
+    fn edge(
+        &self,
+        spans: &[OpenSpan],
+        catalog: &Catalog,
+        i: usize,
+        weight: u64,
+        rows: &mut impl Rows,
+    ) {
+        let p = self.tree.parent[i];
+        let callee = &spans[i];
+        let caller = (p != NOBODY).then(|| &spans[p as usize]);
+        // A root that serves nobody (a job, a timer) is no call; a parent that was not seen is not
+        // "outside" either.
+        if caller.is_some() || callee.parent.is_zero() && callee.kind().enters() {
+            let key = EdgeKey {
+                caller: caller.map_or(OperationId::NONE, |c| operation(catalog, c.red)),
+                callee: operation(catalog, callee.red),
+            };
+            let call = Call {
+                weight,
+                failed: callee.failed(),
+                caller_ns: caller.map(OpenSpan::duration),
+                callee_ns: callee.duration(),
+            };
+            rows.edge(callee.end(), key, call);
+        }
+        let Some(caller) = caller else { return };
+        let above = &spans[self.segment[p as usize] as usize];
+        let site = |category| SiteKey {
+            operation: operation(catalog, caller.red),
+            peer: operation(catalog, callee.red),
+            category,
+        };
+        let key = entry_key(catalog, above, Scope::Segment);
+        let value = path_value(weight, self.callee[i], 0);
+        rows.path(above.end(), key, site(Category::Callee), value);
+        if callee.kind() == SpanKind::Consumer {
+            let wait = callee.start.since(caller.end());
+            rows.site(above.end(), site(Category::Queue), wait, weight, false);
+            let value = path_value(weight, 0, wait);
+            rows.path(above.end(), key, site(Category::Queue), value);
+        }
+    }
+}
+
+/// Drops spans whose id was seen before in the trace; the earliest start stays.
+fn distinct<'a>(spans: &'a mut [OpenSpan], tally: &mut Tally) -> &'a [OpenSpan] {
+    let mut kept = 0;
+    for i in 0..spans.len() {
+        if kept > 0 && spans[kept - 1].span == spans[i].span {
+            tally.duplicate_ids += 1;
+        } else {
+            spans[kept] = spans[i];
+            kept += 1;
+        }
+    }
+    &spans[..kept]
+}
+
+fn service(catalog: &Catalog, s: &OpenSpan) -> u32 {
+    catalog.service_of(operation(catalog, s.red))
+}
+
+fn operation(catalog: &Catalog, red: RedId) -> OperationId {
+    catalog.red_key(red).operation
+}
+
+fn entry_key(catalog: &Catalog, s: &OpenSpan, scope: Scope) -> EntryKey {
+    let key = catalog.red_key(s.red);
+    EntryKey {
+        scope,
+        operation: key.operation,
+        version: key.version,
+        failed: s.failed(),
+        band: band_of(s.duration()),
+    }
+}
+
+/// Nanoseconds times a 16.16 weight, rounded: each visit rounds alone, so order does not matter.
+fn weigh(nanos: u64, weight: u64) -> u64 {
+    u64::try_from((u128::from(nanos) * u128::from(weight) + (1 << 15)) >> 16).unwrap_or(u64::MAX)
+}
+
+fn entry_value(s: &OpenSpan, weight: u64) -> EntryValue {
+    EntryValue { weight, entries: 1, duration_ns: weigh(s.duration(), weight) }
+}
+
+fn path_value(weight: u64, critical: u64, own: u64) -> PathValue {
+    PathValue { visits: weight, critical_ns: weigh(critical, weight), self_ns: weigh(own, weight) }
+}

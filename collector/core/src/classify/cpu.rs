@@ -1,0 +1,74 @@
+//! Processor: burning, starved or throttled.
+//!
+//! Signature: use over limit up AND own time up or gaps up on both sides (its threads wake late).
+//! Checked before any gap is called network.
+
+use super::{Hypothesis, Impact, evidence, has_symptom, is_store, ramp};
+use crate::facts::{CLEAR, Facts, FlowFact};
+use longpole_model::finding::BottleneckKind;
+use longpole_model::signal::{Category, Facility, Role};
+
+pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
+    let (rise, series) = facts.cpu_rise(service)?;
+    let name = &series.identity.name;
+    let claim = format!("{name} of {service} rose by {rise:.2}");
+    let mut seen = vec![evidence(claim, name, &series.identity.unit, &series.up, true)];
+    let own = facts.flow(service, Category::Own).filter(|f| f.grew());
+    if let Some(f) = own {
+        let claim = format!("{service}'s own time is above its p90 more often");
+        seen.push(evidence(claim, "own time above baseline p90", "1", &f.share, true));
+    }
+    for (flow, f) in facts.flows_from(service, Category::Gap).filter(|(_, f)| f.grew()) {
+        let claim = format!("gaps from {service} to {} grew: its threads wake late", flow.peer);
+        seen.push(evidence(claim, "gap above baseline p90", "1", &f.share, true));
+    }
+    let throttled = facts
+        .series_of(service, Role::Saturation, Facility::Cpu)
+        .find(|s| s.up.z() >= CLEAR && s.up.delta() > 0.0);
+    if let Some(s) = throttled {
+        let claim = format!("{} rose: the scheduler held it back", s.identity.name);
+        seen.push(evidence(claim, &s.identity.name, &s.identity.unit, &s.up, true));
+    }
+    let mut strength = 0.3 + 0.7 * ramp(rise, 0.05, 0.4);
+    if throttled.is_none() && !has_symptom(facts, service) {
+        // Nobody waits for it: a busy processor alone is no bottleneck.
+        strength *= 0.4;
+    }
+    if let Some(f) = answers_queries(facts, service) {
+        // A database inside the process burns the process's time: the queries are the site.
+        strength *= 0.4;
+        let claim = format!("{service}'s own time did not grow, its queries did");
+        seen.push(evidence(claim, "query time above baseline p90", "1", &f.share, false));
+    }
+    if let Some(s) = super::memory::killed(facts, service) {
+        // Collecting garbage in a full heap burns the processor: memory comes first.
+        strength *= 0.5;
+        let claim = format!("{} rose: memory comes first", s.identity.name);
+        seen.push(evidence(claim, &s.identity.name, &s.identity.unit, &s.up, false));
+    }
+    // A data store that burns its processor is answering queries.
+    let kind = if is_store(service) { BottleneckKind::DatabaseIo } else { BottleneckKind::Cpu };
+    let site = own.and_then(|f| f.worst).map(|w| w.0);
+    let impact = Impact::Time(super::time::owned_ns(facts, service));
+    Some(Hypothesis { service: service.to_owned(), kind, strength, impact, evidence: seen, site })
+}
+
+/// The queries of a service that got slower while nothing else of it did.
+fn answers_queries<'a>(facts: &'a Facts, service: &str) -> Option<&'a FlowFact> {
+    let own = facts.flow(service, Category::Own).is_some_and(FlowFact::grew);
+    let gaps = facts.flows_from(service, Category::Gap).any(|(_, f)| f.grew());
+    let mut stores = facts.flows_from(service, Category::Store).map(|(_, f)| f);
+    if own || gaps { None } else { stores.find(|f| f.grew()) }
+}
+
+pub(super) fn why_not(facts: &Facts, service: &str) -> Option<String> {
+    let mut all = facts.series_of(service, Role::Utilization, Facility::Cpu).peekable();
+    if all.peek().is_none() {
+        return Some("no processor series of this service: cannot be told".to_owned());
+    }
+    let most = all.max_by(|a, b| a.up.delta().total_cmp(&b.up.delta()))?;
+    Some(format!(
+        "{} went from {:.3} to {:.3} {} only",
+        most.identity.name, most.up.before, most.up.after, most.identity.unit
+    ))
+}

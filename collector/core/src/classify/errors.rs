@@ -1,0 +1,60 @@
+//! Errors: failing spans, or error series that rose; the deepest service that fails on its own.
+
+use super::{Hypothesis, Impact, evidence, ramp};
+use crate::facts::{CLEAR, Facts, Shift};
+use longpole_model::finding::{BottleneckKind, Evidence};
+use longpole_model::signal::{Category, Facility, Role, SiteKey};
+
+/// Least growth of a failure share that counts.
+const STEP: f64 = 0.02;
+
+/// The failure share of a service that grew most: from its own spans, else from its series.
+pub(super) fn failing(facts: &Facts, service: &str) -> Option<(Shift, Evidence, Option<SiteKey>)> {
+    if let Some(f) = facts.flow(service, Category::Own) {
+        let failures = f.failed.after * f.visits[1] as f64;
+        if f.failed.delta() >= STEP && f.failed.z() >= CLEAR && failures >= 3.0 {
+            let claim = format!("spans of {service} itself fail");
+            let e = evidence(claim, "failed own spans", "1", &f.failed, true);
+            return Some((f.failed, e, f.worst.map(|w| w.0)));
+        }
+    }
+    let facilities = [Facility::Request, Facility::Other, Facility::Network];
+    let series = facilities.iter().flat_map(|f| facts.series_of(service, Role::Errors, *f));
+    let risen = series.filter(|s| s.rose() && s.up.delta() >= STEP);
+    let s = risen.max_by(|a, b| a.up.z().total_cmp(&b.up.z()))?;
+    let claim = format!("{} of {service} rose", s.identity.name);
+    let e = evidence(claim, &s.identity.name, &s.identity.unit, &s.up, true);
+    Some((s.up, e, None))
+}
+
+pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
+    let (shift, seen, site) = failing(facts, service)?;
+    let share = shift.delta().min(1.0);
+    let mut strength = 0.5 + 0.5 * ramp(share, STEP, 0.2);
+    let mut all = vec![seen];
+    // A caller that fails because its callee does is a symptom: callee before caller.
+    let below = facts.graph.below(service).into_iter();
+    let deeper = below
+        .filter_map(|c| Some((c, failing(facts, c)?.0)))
+        .filter(|(c, s)| s.delta() >= 0.5 * share && !facts.graph.below(c).contains(service))
+        .max_by(|a, b| a.1.delta().total_cmp(&b.1.delta()));
+    if let Some((callee, s)) = deeper {
+        strength *= 0.4;
+        let claim = format!("{callee}, which it calls, fails as well: that comes first");
+        all.push(evidence(claim, "failures of a callee", "1", &s, false));
+    }
+    // DNS, proxies and other network facilities that fail are the network's business.
+    let of_network = facts.series_of(service, Role::Errors, Facility::Network).next().is_some();
+    let kind = if of_network { BottleneckKind::NetworkIo } else { BottleneckKind::Errors };
+    let impact = Impact::Failures(share * facts.calls_per_second(service));
+    let service = service.to_owned();
+    Some(Hypothesis { service, kind, strength, impact, evidence: all, site })
+}
+
+pub(super) fn why_not(facts: &Facts, service: &str) -> Option<String> {
+    let f = facts.flow(service, Category::Own)?;
+    Some(format!(
+        "failed share of its own spans {:.3} -> {:.3} (n = {})",
+        f.failed.before, f.failed.after, f.visits[1]
+    ))
+}

@@ -1,0 +1,88 @@
+//! Time in spans that no resource explains: slow stores, slow remotes, waits inside the process.
+
+use super::{Hypothesis, Impact, evidence};
+use crate::facts::{Facts, Flow, FlowFact};
+use longpole_model::finding::BottleneckKind;
+use longpole_model::signal::{Category, Facility, Role};
+
+/// Excess time that a service owns: its own, and the gaps that are its doing.
+pub(super) fn owned_ns(facts: &Facts, service: &str) -> f64 {
+    let grown = facts.flows.iter().filter(|(_, f)| f.grew());
+    grown
+        .filter(|(flow, _)| match flow.category {
+            Category::Gap if flow.service == service => facts.caller_owns(service, &flow.peer),
+            Category::Gap => flow.peer == service && !facts.caller_owns(&flow.service, service),
+            _ => flow.service == service,
+        })
+        .map(|(_, f)| f.total_excess_ns())
+        .sum()
+}
+
+/// The flow of a service, other than gaps, with the most excess.
+fn slowest<'a>(facts: &'a Facts, service: &str) -> Option<(&'a Flow, &'a FlowFact)> {
+    let own =
+        facts.flows.iter().filter(|(f, _)| f.service == service && f.category != Category::Gap);
+    own.filter(|(_, f)| f.grew())
+        .max_by(|a, b| a.1.total_excess_ns().total_cmp(&b.1.total_excess_ns()))
+}
+
+pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
+    let (flow, f) = slowest(facts, service)?;
+    let has_cpu = facts.series_of(service, Role::Utilization, Facility::Cpu).next().is_some();
+    let (kind, strength, what) = match flow.category {
+        Category::Store => (BottleneckKind::DatabaseIo, 0.8, "queries are slower"),
+        Category::Remote => (BottleneckKind::Downstream, 0.6, "calls out are slower"),
+        Category::Queue => (BottleneckKind::Queue, 0.8, "messages wait longer"),
+        Category::Wait => (BottleneckKind::Lock, 0.8, "declared waits are longer"),
+        // Own time up: with a processor series that stayed flat it waits inside; with none, the
+        // processor is the likelier reason.
+        Category::Own | Category::Gap | Category::Callee if has_cpu => {
+            (BottleneckKind::Lock, 0.5, "own time grew while its processor use did not")
+        }
+        Category::Own | Category::Gap | Category::Callee => {
+            (BottleneckKind::Cpu, 0.45, "own time grew; no processor series to compare with")
+        }
+    };
+    if kind == BottleneckKind::Lock && facts.cpu_rise(service).is_some() {
+        return None;
+    }
+    let claim = format!("{service}: {what}");
+    let seen = vec![
+        evidence(
+            claim,
+            &format!("{} time above baseline p90", flow.category.as_str()),
+            "1",
+            &f.share,
+            true,
+        ),
+        evidence(
+            "excess per visit".to_owned(),
+            "time above baseline p90",
+            "ns",
+            &f.excess_ns,
+            true,
+        ),
+    ];
+    // A store that sends its own telemetry is the culprit itself.
+    let known = facts.services.contains(&flow.peer) && flow.category == Category::Store;
+    Some(Hypothesis {
+        service: if known { flow.peer.clone() } else { service.to_owned() },
+        kind,
+        strength,
+        impact: Impact::Time(f.total_excess_ns()),
+        evidence: seen,
+        site: f.worst.map(|w| w.0),
+    })
+}
+
+pub(super) fn why_no_store(facts: &Facts, service: &str) -> Option<String> {
+    let mut stores = facts.flows_from(service, Category::Store).peekable();
+    if stores.peek().is_none() {
+        return Some("it has no database spans".to_owned());
+    }
+    let most = stores.map(|(_, f)| f.share.after).fold(0.0, f64::max);
+    Some(format!(
+        "{:.0} % of its queries are above their baseline p90 (10 % is normal)",
+        most * 100.0
+    ))
+}

@@ -1,0 +1,101 @@
+//! Visits per request: calls that stopped (an early return or exception) and calls that multiplied
+//! (N+1, retries).
+
+use super::{Hypothesis, Impact, ramp};
+use crate::facts::{CallFacts, Facts};
+use longpole_model::finding::{BottleneckKind, Evidence};
+use longpole_model::signal::Category;
+
+/// Spreads that visits per request must move.
+const CLEAR_VISITS: f64 = 5.0;
+/// Visits that fall below this share of what they were have stopped for part of the requests.
+const STOPPED: f64 = 0.7;
+/// Visits that multiply by this are a pattern, not a mix.
+const MULTIPLIED: f64 = 3.0;
+
+pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
+    let own = || facts.calls.iter().filter(|c| facts.name_of(c.entry) == service);
+    let multiplied = own()
+        .filter(|c| c.z >= CLEAR_VISITS && surplus(c) >= 2.0)
+        .filter(|c| c.per_request[1] >= MULTIPLIED * c.per_request[0])
+        .filter(|c| {
+            matches!(c.site.category, Category::Store | Category::Remote | Category::Callee)
+        })
+        .max_by(|a, b| surplus(a).total_cmp(&surplus(b)));
+    if let Some(c) = multiplied {
+        let strength = 0.7 + 0.3 * ramp(c.per_request[1] / c.per_request[0].max(0.1), 2.0, 8.0);
+        return Some(Hypothesis {
+            service: service.to_owned(),
+            kind: BottleneckKind::ChattyCalls,
+            strength,
+            impact: Impact::Time(surplus_ns(facts, c)),
+            evidence: vec![seen(facts, c, "multiplied")],
+            site: Some(c.site),
+        });
+    }
+    let mut stopped: Vec<&CallFacts> = own()
+        .filter(|c| c.z <= -CLEAR_VISITS && c.per_request[1] <= STOPPED * c.per_request[0])
+        .collect();
+    stopped.sort_by(|a, b| a.z.total_cmp(&b.z));
+    let worst = stopped.first()?;
+    let mut strength = 0.6 + 0.4 * ramp(-worst.z, CLEAR_VISITS, 15.0);
+    // Visits that moved to a sibling are another mix of requests, not an early return.
+    let (lost, gained) = balance(facts, worst.entry);
+    if gained >= 0.5 * lost {
+        strength *= 0.4;
+    }
+    Some(Hypothesis {
+        service: service.to_owned(),
+        kind: BottleneckKind::Errors,
+        strength,
+        impact: Impact::Failures(lost / facts.seconds[1]),
+        evidence: stopped.iter().take(3).map(|c| seen(facts, c, "stopped for part")).collect(),
+        site: Some(worst.site),
+    })
+}
+
+/// Visits that an entry's sites lost and gained in the window, each only where it is clear.
+fn balance(facts: &Facts, entry: longpole_model::signal::OperationId) -> (f64, f64) {
+    let of_entry = facts.calls.iter().filter(|c| c.entry == entry && c.z.abs() >= CLEAR_VISITS);
+    of_entry.filter(|c| c.site.category != Category::Callee).fold(
+        (0.0, 0.0),
+        |(lost, gained), c| {
+            let moved = surplus(c) * c.requests[1];
+            (lost + (-moved).max(0.0), gained + moved.max(0.0))
+        },
+    )
+}
+
+/// Extra visits per request.
+fn surplus(c: &CallFacts) -> f64 {
+    c.per_request[1] - c.per_request[0]
+}
+
+/// Time that the extra visits took in the window.
+fn surplus_ns(facts: &Facts, c: &CallFacts) -> f64 {
+    let service = facts.name_of(c.site.operation);
+    let flows = facts.flows_from(service, c.site.category);
+    let cost = flows.filter_map(|(_, f)| f.worst).map(|w| w.2[0] as f64).fold(0.0, f64::max);
+    surplus(c) * c.requests[1] * cost
+}
+
+fn seen(facts: &Facts, c: &CallFacts, how: &str) -> Evidence {
+    let target = match facts.name_of(c.site.peer) {
+        "" => facts.operation_name(c.site.operation),
+        _ => facts.operation_name(c.site.peer),
+    };
+    Evidence {
+        claim: format!(
+            "{} per request of {}: {target} {how}",
+            "visits",
+            facts.operation_name(c.entry)
+        ),
+        signal: format!("visits of {target} per request"),
+        unit: "1".to_owned(),
+        before: Some(c.per_request[0]),
+        after: Some(c.per_request[1]),
+        samples: c.requests.map(|n| n as u64),
+        strength: c.z,
+        supports: true,
+    }
+}

@@ -1,0 +1,319 @@
+//! A live series of histograms against its own decayed past.
+//!
+//! For each of three quantiles: how many requests are above the reference's quantile plus 5 %,
+//! standardised with the over-dispersion between windows actually seen, clipped, into a one-sided
+//! CUSUM (Page 1954). The reference lags, so that a slow onset does not teach itself, and freezes
+//! from the onset of an alarm until the series is itself again. Failures take the same road with a
+//! Beta prior. Work per window is one pass over buckets.
+
+mod cusum;
+mod reference;
+
+use cusum::Cusum;
+pub use cusum::Verdict;
+use longpole_model::signal::{Sketch, bucket_high, bucket_of};
+use reference::Reference;
+use std::collections::VecDeque;
+
+/// Settings of a live detector.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// CUSUM allowance, in standard deviations.
+    pub allowance: f64,
+    /// CUSUM threshold.
+    pub threshold: f64,
+    /// Standardised counts are clipped at this.
+    pub clip: f64,
+    /// Windows by which the reference lags.
+    pub lag: usize,
+    /// What a window's weight in the reference is multiplied by each window.
+    pub decay: f64,
+    /// Windows that the reference must hold before anything is tested; a recording may hold few.
+    pub warmup: usize,
+    /// Requests that a window must hold; smaller ones are merged with the next (at most
+    /// `patience` of them).
+    pub least: u64,
+    /// Windows merged at the most.
+    pub patience: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            allowance: 0.75,
+            threshold: 10.0,
+            clip: 4.0,
+            lag: 8,
+            decay: 0.99,
+            warmup: 3,
+            least: 50,
+            patience: 60,
+        }
+    }
+}
+
+/// Quantiles that are watched.
+pub const QUANTILES: [f64; 3] = [0.5, 0.9, 0.97];
+/// A request counts as slow above the reference quantile plus this share.
+const MARGIN: f64 = 0.05;
+/// ... and by at least this: what takes microseconds doubles whenever the machine breathes.
+const LEAST_NS: u64 = 500_000;
+/// Excess of the share of slow requests below which nothing is raised.
+const LEAST_EXCESS: f64 = 0.03;
+/// An alarm that stands is raised again when its quantile is this much worse than when it was raised.
+const WORSE: f64 = 2.0;
+
+/// Above this a request counts as slow, of a series whose quantile is `ns`.
+pub fn slow_limit(ns: u64) -> u64 {
+    ((ns as f64 * (1.0 + MARGIN)) as u64).max(ns.saturating_add(LEAST_NS))
+}
+
+/// Which measure alarmed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Watched {
+    /// Requests above the reference's quantile.
+    Slow {
+        /// The quantile.
+        quantile: f64,
+        /// The limit in nanoseconds.
+        limit_ns: u64,
+        /// The same quantile of the window, nanoseconds.
+        seen_ns: u64,
+    },
+    /// Failed requests.
+    Failed,
+}
+
+/// An alarm with its numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alarm {
+    /// What.
+    pub watched: Watched,
+    /// The test.
+    pub verdict: Verdict,
+}
+
+/// One series.
+#[derive(Clone, Debug)]
+pub struct Live {
+    settings: Settings,
+    reference: Reference,
+    /// Windows too young for the reference.
+    lagging: VecDeque<(Sketch, u64, u64)>,
+    slow: [Cusum; QUANTILES.len()],
+    failed: Cusum,
+    /// Windows merged until there are enough requests.
+    pending: Sketch,
+    pending_counts: (u64, u64),
+    merged: u32,
+    /// Index of the next window, and of the first one merged into the pending one.
+    next: u64,
+    from: u64,
+    /// Per quantile what the window showed when it was raised in this alarm, nanoseconds.
+    raised: [Option<u64>; QUANTILES.len()],
+    failures_raised: bool,
+    alarmed: bool,
+    calm: u32,
+}
+
+/// Windows in a row without excess after which an alarm is over.
+const CALM: u32 = 10;
+
+impl Live {
+    /// A series that has seen nothing.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            reference: Reference::default(),
+            lagging: VecDeque::new(),
+            slow: Default::default(),
+            failed: Cusum::default(),
+            pending: Sketch::default(),
+            pending_counts: (0, 0),
+            merged: 0,
+            next: 0,
+            from: 0,
+            raised: Default::default(),
+            failures_raised: false,
+            alarmed: false,
+            calm: 0,
+        }
+    }
+
+    /// Whether it stands in alarm.
+    pub fn alarmed(&self) -> bool {
+        self.alarmed
+    }
+
+    /// Takes the next window: durations, requests counted, failed ones counted. Gives back the
+    /// alarms that this window raised; while one stands, no further ones.
+    pub fn observe(&mut self, durations: &Sketch, n: u64, failed: u64) -> Vec<Alarm> {
+        if self.merged == 0 {
+            self.from = self.next;
+        }
+        self.next += 1;
+        self.pending.merge(durations);
+        self.pending_counts = (self.pending_counts.0 + n, self.pending_counts.1 + failed);
+        self.merged += 1;
+        if self.pending_counts.0 < self.settings.least && self.merged < self.settings.patience {
+            return Vec::new();
+        }
+        let window = std::mem::take(&mut self.pending);
+        let (n, failed) = std::mem::take(&mut self.pending_counts);
+        self.merged = 0;
+        if n == 0 {
+            return Vec::new();
+        }
+        self.test(window, n, failed)
+    }
+
+    fn test(&mut self, window: Sketch, n: u64, failed: u64) -> Vec<Alarm> {
+        let mut alarms = Vec::new();
+        let mut quiet = true;
+        if self.reference.windows() >= self.settings.warmup {
+            let at = (self.from, self.next);
+            for (i, quantile) in QUANTILES.into_iter().enumerate() {
+                let (limit, p) = self.reference.above(quantile);
+                let slow = (window.weight_above(limit) as f64 / window.weight().max(1) as f64
+                    * n as f64)
+                    .round() as u64;
+                let mut verdict = self.slow[i].step(&self.settings, at, n, slow, p);
+                quiet &= self.slow[i].quiet();
+                // The floor of the effect: the window's own quantile must lie above the limit, or
+                // half as many requests again as expected.
+                let seen_ns = window.quantile(quantile);
+                let excess = verdict.observed - verdict.expected;
+                let many = verdict.observed > 1.5 * verdict.expected && excess > LEAST_EXCESS;
+                if verdict.statistic <= self.settings.threshold || !(seen_ns > limit || many) {
+                    continue;
+                }
+                match self.raised[i] {
+                    None => {}
+                    // What had been raised for little is another story once it is much worse.
+                    Some(then) if seen_ns as f64 > WORSE * then as f64 && seen_ns > limit => {
+                        verdict.since = self.from;
+                    }
+                    Some(_) => continue,
+                }
+                self.raised[i] = Some(seen_ns);
+                let limit_ns = bucket_high(bucket_of(limit));
+                alarms.push(Alarm {
+                    watched: Watched::Slow { quantile, limit_ns, seen_ns },
+                    verdict,
+                });
+            }
+            let p = self.reference.failure_share();
+            let verdict = self.failed.step(&self.settings, at, n, failed, p);
+            quiet &= self.failed.quiet();
+            let big = verdict.observed >= verdict.expected + 0.01;
+            if verdict.statistic > self.settings.threshold && big && !self.failures_raised {
+                self.failures_raised = true;
+                alarms.push(Alarm { watched: Watched::Failed, verdict });
+            }
+        }
+        if self.alarmed || !alarms.is_empty() {
+            self.calm = if quiet && alarms.is_empty() { self.calm + 1 } else { 0 };
+            self.alarmed = true;
+            if self.calm >= CALM {
+                self.reset();
+            }
+            return alarms;
+        }
+        self.lagging.push_back((window, n, failed));
+        // A young reference lags less: half of what it knows.
+        let lag = self.settings.lag.min(1 + self.reference.windows() / 2);
+        while self.lagging.len() > lag {
+            if let Some((sketch, n, failed)) = self.lagging.pop_front() {
+                self.reference.learn(&sketch, n, failed, self.settings.decay);
+            }
+        }
+        alarms
+    }
+
+    /// What stands but has not passed the threshold: alarms at half of it, for the end of a
+    /// recording, when no further window will come.
+    pub fn pending_alarms(&self) -> Vec<Alarm> {
+        if self.alarmed {
+            return Vec::new();
+        }
+        let half = self.settings.threshold / 2.0;
+        let slow = self.slow.iter().zip(QUANTILES).filter_map(|(c, quantile)| {
+            let verdict = c.last(&self.settings).filter(|v| v.statistic > half)?;
+            let (limit_ns, _) = self.reference.above(quantile);
+            Some(Alarm {
+                watched: Watched::Slow { quantile, limit_ns, seen_ns: limit_ns },
+                verdict,
+            })
+        });
+        let failed = self.failed.last(&self.settings).filter(|v| v.statistic > half);
+        slow.chain(failed.map(|verdict| Alarm { watched: Watched::Failed, verdict })).collect()
+    }
+
+    /// Forgets the alarm and starts to learn again, from the reference it had.
+    pub fn reset(&mut self) {
+        self.alarmed = false;
+        self.raised = Default::default();
+        self.failures_raised = false;
+        self.calm = 0;
+        self.lagging.clear();
+        self.slow.iter_mut().for_each(Cusum::reset);
+        self.failed.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A deterministic mixture: `slow` of 1000 requests take ten times as long.
+    fn window(seed: u64, n: u64, slow: u64) -> Sketch {
+        let mut s = Sketch::default();
+        let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        for _ in 0..n {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            let base = 10_000_000 + x % 5_000_000;
+            let is_slow = (x >> 32) % 1000 < slow;
+            s.record(if is_slow { base * 10 } else { base }, 1 << 16);
+        }
+        s
+    }
+
+    fn first_alarm(slow_from: u64, slow: u64, failed: u64) -> Option<u64> {
+        let mut live = Live::new(Settings::default());
+        (0..300).find(|&i| {
+            let bad = i >= slow_from;
+            let alarms = live.observe(
+                &window(i, 50, if bad { slow } else { 5 }),
+                50,
+                if bad { failed } else { 0 },
+            );
+            !alarms.is_empty()
+        })
+    }
+
+    #[test]
+    fn quiet_series_stay_quiet_and_steps_are_found_soon() {
+        assert_eq!(first_alarm(1000, 0, 0), None);
+        let found = first_alarm(100, 200, 0);
+        assert!(found.is_some_and(|i| (100..=106).contains(&i)), "{found:?}");
+        let found = first_alarm(100, 5, 10);
+        assert!(found.is_some_and(|i| (100..=106).contains(&i)), "{found:?}");
+    }
+
+    #[test]
+    fn sparse_series_are_tested_on_merged_windows() {
+        let mut live = Live::new(Settings::default());
+        let mut found = None;
+        for i in 0..600 {
+            let alarms = live.observe(&window(i, 10, if i >= 400 { 400 } else { 0 }), 10, 0);
+            if let Some(a) = alarms.first() {
+                found = Some((i, a.verdict.since));
+                break;
+            }
+        }
+        let (at, since) = found.expect("an alarm");
+        assert!((400..440).contains(&at) && since >= 390, "{at} {since}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Compares two stretches: whose it is, what kind, how sure.
+//!
+//! Hypotheses are ranked by strength and by how much each explains within its family; a candidate
+//! that is not clear enough is not named at all. Confidence is the share of labelled development
+//! cases in which a first candidate of that score named the right service.
+
+use super::analyst::Analyst;
+use super::conclude::{Context, conclude};
+use super::history::History;
+use super::regressions::between;
+use crate::catalog::Catalog;
+use crate::classify::{Hypothesis, Impact, hypotheses, ruled_out};
+use crate::facts::{Facts, Stretch};
+use longpole_model::finding::{Bottleneck, BottleneckKind, Diagnosis};
+use longpole_model::signal::{Role, Tally, Window};
+use std::collections::BTreeMap;
+
+/// Where somebody saw a symptom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The service.
+    pub service: String,
+    /// What they saw there.
+    pub symptom: Option<Role>,
+}
+
+/// Below this score nothing is said: the facts could be chance.
+pub const LEAST_SCORE: f64 = 0.3;
+/// Candidates given back at the most.
+const MOST: usize = 10;
+
+/// The ranked bottlenecks; empty when nothing is wrong.
+pub fn diagnose(
+    before: &Stretch,
+    after: &Stretch,
+    declared: &[(String, String)],
+    target: Option<&Target>,
+    catalog: &Catalog,
+) -> Vec<Bottleneck> {
+    let facts = Facts::new(before, after, declared, catalog);
+    let mut all: Vec<(f64, Hypothesis)> = Vec::new();
+    let found = explain(hypotheses(&facts), &facts);
+    let most = Most::of(&found);
+    for h in found {
+        let score = h.strength * (0.3 + 0.7 * most.share(h.impact)) * fits(&facts, target, &h);
+        if score >= LEAST_SCORE {
+            all.push((score, h));
+        }
+    }
+    all.sort_by(|a, b| {
+        b.0.total_cmp(&a.0).then_with(|| (&a.1.service, a.1.kind).cmp(&(&b.1.service, b.1.kind)))
+    });
+    let mut kinds: BTreeMap<String, Vec<BottleneckKind>> = BTreeMap::new();
+    for (_, h) in &all {
+        kinds.entry(h.service.clone()).or_default().push(h.kind);
+    }
+    let second = all.iter().find(|(_, h)| h.service != all[0].1.service).map_or(0.0, |x| x.0);
+    let mut out: Vec<Bottleneck> = Vec::new();
+    for (score, h) in &all {
+        if out.iter().any(|b| b.service == h.service && b.kind == h.kind) || out.len() == MOST {
+            continue;
+        }
+        let rival = if out.is_empty() { second } else { all[0].0 };
+        let known = kinds.get(&h.service).map_or(&[][..], Vec::as_slice);
+        out.push(Bottleneck {
+            kind: h.kind,
+            service: h.service.clone(),
+            site: h.site.and_then(|s| crate::attribute::site(&s, catalog)),
+            confidence: confidence(*score, rival),
+            evidence: h.evidence.clone(),
+            ruled_out: ruled_out(&facts, &h.service, known),
+        });
+    }
+    out
+}
+
+/// A resource that ran out explains the symptoms of its own service and of those that call it: what
+/// only series show as slow or failing gives way to it.
+fn explain(mut all: Vec<Hypothesis>, facts: &Facts) -> Vec<Hypothesis> {
+    let resources: Vec<(String, f64)> = all
+        .iter()
+        .filter(|h| h.strength >= CLEAR_RESOURCE && is_resource(h.kind))
+        .map(|h| (h.service.clone(), h.strength))
+        .collect();
+    for h in &mut all {
+        let symptom = h.site.is_none() && !is_resource(h.kind);
+        let below = facts.graph.below(&h.service);
+        let explained =
+            resources.iter().any(|(s, _)| *s == h.service || below.contains(s.as_str()));
+        if symptom && explained {
+            h.strength *= 0.5;
+        }
+    }
+    all
+}
+
+/// A resource hypothesis this clear explains symptoms above it.
+const CLEAR_RESOURCE: f64 = 0.5;
+
+fn is_resource(kind: BottleneckKind) -> bool {
+    use BottleneckKind as K;
+    match kind {
+        K::Cpu
+        | K::DatabaseIo
+        | K::DiskIo
+        | K::Memory
+        | K::Lock
+        | K::Queue
+        | K::GpuCompute
+        | K::GpuMemory => true,
+        K::NetworkIo
+        | K::ChattyCalls
+        | K::Downstream
+        | K::Errors
+        | K::Load
+        | K::Configuration
+        | K::None => false,
+    }
+}
+
+/// The greatest impact of each family.
+#[derive(Default)]
+struct Most {
+    time: f64,
+    failures: f64,
+    waiting: f64,
+}
+
+impl Most {
+    fn of(all: &[Hypothesis]) -> Self {
+        let mut most = Self::default();
+        for h in all {
+            // Only what is not already explained by something deeper sets the scale.
+            if h.strength < 0.4 {
+                continue;
+            }
+            match h.impact {
+                Impact::Time(x) => most.time = most.time.max(x),
+                Impact::Failures(x) => most.failures = most.failures.max(x),
+                Impact::Waiting(x) => most.waiting = most.waiting.max(x),
+                Impact::Resource => {}
+            }
+        }
+        most
+    }
+
+    fn share(&self, impact: Impact) -> f64 {
+        let of = |x: f64, most: f64| if most > 0.0 { (x / most).min(1.0) } else { 1.0 };
+        match impact {
+            Impact::Time(x) => of(x, self.time),
+            Impact::Failures(x) => of(x, self.failures),
+            Impact::Waiting(x) => of(x, self.waiting),
+            Impact::Resource => 1.0,
+        }
+    }
+}
+
+/// How well a hypothesis fits the symptom that somebody saw: it must be at the target or below it,
+/// and of the family that the symptom belongs to.
+fn fits(facts: &Facts, target: Option<&Target>, h: &Hypothesis) -> f64 {
+    let Some(target) = target else { return 1.0 };
+    // A symptom that the target's own series do not show is not in this data.
+    let shown = target.symptom.is_none_or(|role| facts.shows(&target.service, role));
+    let below = facts.graph.below(&target.service);
+    let place =
+        if h.service == target.service || below.contains(h.service.as_str()) { 1.0 } else { 0.6 };
+    let failing = matches!(h.impact, Impact::Failures(_));
+    let family = match target.symptom {
+        Some(Role::Errors) if !failing => 0.6,
+        Some(Role::Latency) if failing => 0.8,
+        _ => 1.0,
+    };
+    place * family * if shown { 1.0 } else { 0.5 }
+}
+
+/// Confidence from the score and the lead over the strongest rival.
+fn confidence(score: f64, rival: f64) -> f64 {
+    let lead = (score - rival).clamp(-1.0, 1.0);
+    (0.15 + 0.55 * score + 0.3 * lead).clamp(0.05, 0.97)
+}
+
+/// The whole answer on a recording: the two stretches given are compared; without them the analyst
+/// finds them, or finds nothing.
+pub fn diagnosis(
+    history: &History,
+    stretches: Option<(Window, Window)>,
+    blind: Option<&Analyst>,
+    context: Context<'_>,
+    tally: Tally,
+) -> Diagnosis {
+    let mut out = Diagnosis { tally, ..Diagnosis::default() };
+    let found = blind.and_then(Analyst::compared);
+    let Some((baseline, window, unconfirmed)) = stretches.map(|(b, w)| (b, w, false)).or(found)
+    else {
+        return out;
+    };
+    let before = Stretch::new(history.within(baseline));
+    let after = Stretch::new(history.within(window));
+    (out.baseline, out.window, out.unconfirmed) = (baseline, window, unconfirmed);
+    if before.windows.is_empty() || after.windows.is_empty() {
+        return out;
+    }
+    out.regressions = between(&before, &after, context.catalog);
+    let said = conclude(&before, &after, &out.regressions, context);
+    (out.candidates, out.attributions) = (said.candidates, said.attributions);
+    out
+}

@@ -1,0 +1,21 @@
+//! What changed between two stretches of time, signal by signal, against each signal's own spread.
+//!
+//! Facts are measured here once and read by *attribute* and *classify*; nothing here says whose
+//! fault anything is. Times are never averaged: a site's visits are counted above the baseline's
+//! own 90th percentile, and what they exceed it by is summed.
+
+mod calls;
+mod graph;
+mod series;
+mod service;
+mod shift;
+mod sites;
+mod stretch;
+
+pub use calls::{CallFacts, Calls};
+pub use graph::Graph;
+pub use series::{SeriesFact, series_facts};
+pub use service::{CLEAR, CPU_STEP, Facts};
+pub use shift::Shift;
+pub use sites::{Flow, FlowFact, flows};
+pub use stretch::Stretch;

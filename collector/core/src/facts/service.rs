@@ -1,0 +1,221 @@
+//! Facts of one service, gathered from flows, calls and series, so that rules read like sentences.
+
+use super::{
+    CallFacts, Calls, Flow, FlowFact, Graph, SeriesFact, Shift, Stretch, flows, series_facts,
+};
+use crate::catalog::Catalog;
+use crate::stats::{median, robust_sigma};
+use longpole_model::signal::{
+    Category, Facility, Operation, OperationId, Role, Scope, WindowSummary,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Smallest growth of processor use that counts, as a share of the limit (METHODS: .25 or more in
+/// 29 of 31 faults; half of that leaves a margin for short windows).
+pub const CPU_STEP: f64 = 0.15;
+/// Chance of a flow's count of slow visits at which it is believed: a diagnosis looks at hundreds.
+const LEAST_CHANCE: f64 = 1e-5;
+/// Requests in the window below which quantiles of a series are chance.
+const MIN_REQUESTS: f64 = 20.0;
+/// Spreads that a metric has to move.
+pub const CLEAR: f64 = 4.0;
+
+/// Everything that changed between two stretches.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Time at sites, by flow.
+    pub flows: BTreeMap<Flow, FlowFact>,
+    /// Visits per request.
+    pub calls: Vec<CallFacts>,
+    /// Metric series, by service.
+    pub series: BTreeMap<String, Vec<SeriesFact>>,
+    /// Requests per second by service, from its segments.
+    pub demand: BTreeMap<String, Shift>,
+    /// Who calls whom.
+    pub graph: Graph,
+    /// All services that anything is known of.
+    pub services: BTreeSet<String>,
+    /// Lengths of both stretches in seconds.
+    pub seconds: [f64; 2],
+    /// Operations by id, for words.
+    operations: Vec<Operation>,
+}
+
+impl Facts {
+    /// Measures everything once.
+    pub fn new(
+        before: &Stretch,
+        after: &Stretch,
+        declared: &[(String, String)],
+        catalog: &Catalog,
+    ) -> Self {
+        let mut series: BTreeMap<String, Vec<SeriesFact>> = BTreeMap::new();
+        for fact in series_facts(before, after, catalog).into_values() {
+            series.entry(fact.identity.service.clone()).or_default().push(fact);
+        }
+        let flows = flows(before, after, catalog);
+        let mut services: BTreeSet<String> = series.keys().cloned().collect();
+        services.extend(flows.keys().map(|f| f.service.clone()));
+        Self {
+            calls: Calls::new(before, after, catalog).rows,
+            demand: demand(before, after, catalog),
+            graph: Graph::new([before, after], declared, catalog),
+            seconds: [before.seconds(), after.seconds()],
+            operations: catalog.operations().to_vec(),
+            flows,
+            series,
+            services,
+        }
+    }
+
+    /// The service of an operation; empty for none.
+    pub fn name_of(&self, id: OperationId) -> &str {
+        self.operations.get(id.0 as usize).map_or("", |o| &o.service)
+    }
+
+    /// An operation in words; empty for none.
+    pub fn operation_name(&self, id: OperationId) -> String {
+        self.operations.get(id.0 as usize).map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Series of a service with a role about a facility.
+    pub fn series_of(
+        &self,
+        service: &str,
+        role: Role,
+        facility: Facility,
+    ) -> impl Iterator<Item = &SeriesFact> {
+        let all = self.series.get(service).into_iter().flatten();
+        all.filter(move |s| s.identity.role == role && s.identity.facility == facility)
+    }
+
+    /// The flow of one category of a service (own time, stores, ...), edges excluded.
+    pub fn flow(&self, service: &str, category: Category) -> Option<&FlowFact> {
+        let key = Flow { service: service.to_owned(), peer: String::new(), category };
+        self.flows.get(&key)
+    }
+
+    /// Flows of one category that start at a service.
+    pub fn flows_from(
+        &self,
+        service: &str,
+        category: Category,
+    ) -> impl Iterator<Item = (&Flow, &FlowFact)> {
+        self.flows.iter().filter(move |(f, _)| f.service == service && f.category == category)
+    }
+
+    /// Gaps of callers into a service.
+    pub fn gaps_into(&self, service: &str) -> impl Iterator<Item = (&Flow, &FlowFact)> {
+        self.flows.iter().filter(move |(f, _)| f.peer == service && f.category == Category::Gap)
+    }
+
+    /// How far processor use rose: growth as a share of the limit (or, where no limit is known, of
+    /// one core), with the series that shows it. `None` when it did not move clearly.
+    pub fn cpu_rise(&self, service: &str) -> Option<(f64, &SeriesFact)> {
+        let mut best: Option<(f64, bool, &SeriesFact)> = None;
+        for s in self.series_of(service, Role::Utilization, Facility::Cpu) {
+            // A node's use says little about one of its pods.
+            let of_node = s.identity.name.contains("node") && !s.identity.placement.pod.is_empty();
+            let bounded = s.identity.name.contains("utili") || s.identity.unit == "%";
+            let rise = s.up.delta();
+            if of_node || s.up.z() < CLEAR || rise < CPU_STEP {
+                continue;
+            }
+            if best.is_none_or(|(r, b, _)| (bounded, rise) > (b, r)) {
+                best = Some((rise, bounded, s));
+            }
+        }
+        best.map(|(rise, _, s)| (rise, s))
+    }
+
+    /// Whether any series of that role of a service clearly rose, or the service has none to show it.
+    pub fn shows(&self, service: &str, role: Role) -> bool {
+        let all = self.series.get(service).into_iter().flatten();
+        let mut all = all.filter(|s| s.identity.role == role).peekable();
+        all.peek().is_none() || all.any(|s| s.up.z() >= 2.0)
+    }
+
+    /// Requests per second that a service takes in the window: from its own spans, else from its
+    /// rate series, else 1.
+    pub fn calls_per_second(&self, service: &str) -> f64 {
+        if let Some(f) = self.flow(service, Category::Own) {
+            return f.visits[1] as f64 / self.seconds[1];
+        }
+        let rates = self.series_of(service, Role::Rate, Facility::Request);
+        let rate = rates.map(|s| s.medians[1]).fold(0.0, f64::max);
+        if rate > 0.0 { rate } else { 1.0 }
+    }
+
+    /// Whether the service's rate series say that it took too few requests in the window for its
+    /// latency series to mean anything.
+    pub fn is_idle(&self, service: &str) -> bool {
+        let mut rates = self.series_of(service, Role::Rate, Facility::Request).peekable();
+        rates.peek().is_some() && rates.all(|s| s.medians[1] * self.seconds[1] < MIN_REQUESTS)
+    }
+
+    /// Who owns a gap that grew: the caller, when its threads wake late towards most of those it
+    /// calls; else the callee, whose network everybody waits for.
+    pub fn caller_owns(&self, caller: &str, callee: &str) -> bool {
+        match (self.cpu_rise(caller).is_some(), self.cpu_rise(callee).is_some()) {
+            (true, false) => return true,
+            (_, true) => return false,
+            (false, false) => {}
+        }
+        let share = |edges: Vec<&FlowFact>| {
+            let known: Vec<_> = edges.iter().filter(|f| f.visits[1] >= 5).collect();
+            let grown = known.iter().filter(|f| f.grew()).count();
+            (grown as f64 / known.len().max(1) as f64, known.len(), grown)
+        };
+        let (out, n_out, grown_out) =
+            share(self.flows_from(caller, Category::Gap).map(|(_, f)| f).collect());
+        let (into, _, _) = share(self.gaps_into(callee).map(|(_, f)| f).collect());
+        // With one edge on the callee's side there is nothing to tell the two apart but the
+        // caller's other edges.
+        n_out >= 3 && grown_out >= 2 && out > 0.6 && out >= into
+    }
+}
+
+impl FlowFact {
+    /// Whether visits clearly got slower: at least three tenths of them are above the baseline's
+    /// p90 (a tenth is normal), far outside the baseline's own spread, hardly by chance, and by a
+    /// millisecond or more on average over all visits.
+    pub fn grew(&self) -> bool {
+        self.share.after >= 0.3
+            && self.share.z() >= CLEAR
+            && self.chance < LEAST_CHANCE
+            && self.excess_ns.delta() >= 1e6
+            && self.excess_ns.z() >= 3.0
+    }
+}
+
+/// Segments per second of each service, with the spread between blocks of the baseline.
+fn demand(before: &Stretch, after: &Stretch, catalog: &Catalog) -> BTreeMap<String, Shift> {
+    let count = |w: &WindowSummary| {
+        let mut out: BTreeMap<&str, f64> = BTreeMap::new();
+        for (key, value) in w.entries.iter().filter(|(k, _)| k.scope == Scope::Segment) {
+            if let Some(o) = catalog.operation_of(key.operation) {
+                *out.entry(&o.service).or_default() += value.weight as f64 / 65_536.0;
+            }
+        }
+        out
+    };
+    let per_second = |w: &WindowSummary, n: f64| n / w.window.seconds().max(1e-9);
+    let blocks: Vec<_> = before.blocks.iter().map(|w| (w, count(w))).collect();
+    let (then, now) = (count(&before.all), count(&after.all));
+    let one = |service: &str, n: f64| {
+        let m = now.get(service).copied().unwrap_or(0.0);
+        let rates =
+            blocks.iter().map(|(w, c)| per_second(w, c.get(service).copied().unwrap_or(0.0)));
+        let rates: Vec<f64> = rates.filter(|r| *r > 0.0).collect();
+        let before = median(&rates);
+        // Poisson's spread over the window is the least there can be.
+        let poisson = (before.max(1e-9) / after.seconds()).sqrt();
+        Shift {
+            before,
+            after: per_second(&after.all, m),
+            sigma: robust_sigma(&rates).max(poisson).max(0.05 * before),
+            samples: [n as u64, m as u64],
+        }
+    };
+    then.iter().map(|(service, n)| ((*service).to_owned(), one(service, *n))).collect()
+}

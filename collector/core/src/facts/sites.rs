@@ -1,0 +1,161 @@
+//! Time at sites: own time, gaps between services, stores, remotes, queues, before and after.
+//!
+//! A *flow* gathers the sites of one service, or of one edge between two, of one category. Its
+//! measure is how many visits take longer than the baseline's own 90th percentile of their site (a
+//! tenth of them, when nothing is wrong) and by how much in all.
+
+use super::{Shift, Stretch};
+use crate::catalog::Catalog;
+use crate::stats::{binomial_tail, median, robust_sigma};
+use longpole_model::signal::{
+    Category, OperationId, SiteKey, SiteSummary, Sketch, WindowSummary, bucket_low, bucket_of,
+};
+use std::collections::BTreeMap;
+
+/// Sites that are judged together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Flow {
+    /// Service whose span shows the time.
+    pub service: String,
+    /// The other side of an edge; for a store or remote whom it addresses; else empty.
+    pub peer: String,
+    /// What the spans show.
+    pub category: Category,
+}
+
+/// How a flow changed.
+#[derive(Clone, Debug, Default)]
+pub struct FlowFact {
+    /// Share of visits above their site's baseline p90.
+    pub share: Shift,
+    /// Nanoseconds above that p90 per visit.
+    pub excess_ns: Shift,
+    /// Share of failed visits.
+    pub failed: Shift,
+    /// Visits in baseline and window.
+    pub visits: [u64; 2],
+    /// Chance of at least so many slow visits if a tenth of them were slow (binomial tail).
+    pub chance: f64,
+    /// The site that contributes most of the excess, with its p50 and p99 before and after (ns).
+    pub worst: Option<(SiteKey, [u64; 2], [u64; 2])>,
+    /// Sites with enough visits to judge, and how many of them moved (share above doubled).
+    pub moved_sites: [usize; 2],
+}
+
+impl FlowFact {
+    /// Nanoseconds of excess in the whole window, beyond what the baseline leads one to expect.
+    pub fn total_excess_ns(&self) -> f64 {
+        self.excess_ns.delta().max(0.0) * self.visits[1] as f64
+    }
+}
+
+/// A site needs this many baseline visits before its percentiles say anything.
+const MIN_VISITS: u64 = 20;
+/// Quantile of the baseline above which a visit is called slow.
+const SLOW: f64 = 0.9;
+
+/// The flow of a site.
+fn flow_of(site: &SiteKey, catalog: &Catalog) -> Option<Flow> {
+    let service = |id: OperationId| catalog.operation_of(id).map(|o| o.service.clone());
+    let peer = match site.category {
+        Category::Gap | Category::Queue | Category::Callee => service(site.peer)?,
+        Category::Store | Category::Remote => catalog.peer_of(site.operation).to_owned(),
+        Category::Own | Category::Wait => String::new(),
+    };
+    Some(Flow { service: service(site.operation)?, peer, category: site.category })
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    visits: f64,
+    slow: f64,
+    excess: f64,
+    failed: f64,
+}
+
+/// Weight above a limit and the sum of what it exceeds it by, in spans and nanoseconds.
+fn above(sketch: &Sketch, limit: u64) -> (f64, f64) {
+    let (mut n, mut excess) = (0.0, 0.0);
+    sketch.for_each(|id, weight| {
+        if id > bucket_of(limit) {
+            let spans = weight as f64 / 65_536.0;
+            n += spans;
+            excess += spans * bucket_low(id).saturating_sub(limit) as f64;
+        }
+    });
+    (n, excess)
+}
+
+fn find<'a>(w: &'a WindowSummary, site: &SiteKey) -> Option<&'a SiteSummary> {
+    w.sites.binary_search_by_key(site, |(k, _)| *k).ok().map(|i| &w.sites[i].1)
+}
+
+/// All flows that both stretches know enough about.
+pub fn flows(before: &Stretch, after: &Stretch, catalog: &Catalog) -> BTreeMap<Flow, FlowFact> {
+    let mut groups: BTreeMap<Flow, Vec<(&SiteKey, &SiteSummary)>> = BTreeMap::new();
+    for (site, summary) in &before.all.sites {
+        if summary.visits >= MIN_VISITS
+            && let Some(flow) = flow_of(site, catalog)
+        {
+            groups.entry(flow).or_default().push((site, summary));
+        }
+    }
+    groups.into_iter().map(|(flow, sites)| (flow, fact(&sites, before, after))).collect()
+}
+
+fn fact(sites: &[(&SiteKey, &SiteSummary)], before: &Stretch, after: &Stretch) -> FlowFact {
+    let limits: Vec<(&SiteKey, u64)> =
+        sites.iter().map(|(k, s)| (*k, s.durations.quantile(SLOW))).collect();
+    let sums = |w: &WindowSummary| {
+        limits.iter().filter_map(|(k, limit)| Some((find(w, k)?, limit))).fold(
+            Sums::default(),
+            |mut sums, (s, limit)| {
+                let (slow, excess) = above(&s.durations, *limit);
+                sums.visits += s.durations.weight() as f64 / 65_536.0;
+                sums.slow += slow;
+                sums.excess += excess;
+                sums.failed += s.failed as f64;
+                sums
+            },
+        )
+    };
+    let (all, now) = (sums(&before.all), sums(&after.all));
+    let blocks: Vec<Sums> = before.blocks.iter().map(&sums).filter(|s| s.visits >= 1.0).collect();
+    let samples = [all.visits as u64, now.visits as u64];
+    let shift = |of: fn(&Sums) -> f64, floor: f64| {
+        let per = |s: &Sums| of(s) / s.visits.max(1.0);
+        let values: Vec<f64> = blocks.iter().map(per).collect();
+        let sigma = robust_sigma(&values).max(floor);
+        let before = median(&values);
+        Shift { before, after: per(&now), sigma, samples }
+    };
+    // Binomial spread of the shares at this number of visits is the least spread there can be.
+    let n = now.visits.max(1.0);
+    let binomial = |p: f64| (p * (1.0 - p) / n).sqrt();
+    let failed = all.failed / all.visits.max(1.0);
+    let mut worst: Option<(f64, SiteKey, [u64; 2], [u64; 2])> = None;
+    let mut moved_sites = [0, 0];
+    for (k, then) in sites {
+        let Some(s) = find(&after.all, k) else { continue };
+        let limit = then.durations.quantile(SLOW);
+        let (slow, excess) = above(&s.durations, limit);
+        let visits = s.durations.weight() as f64 / 65_536.0;
+        if visits >= 5.0 {
+            moved_sites[0] += 1;
+            moved_sites[1] += usize::from(slow / visits > 0.3);
+        }
+        if worst.as_ref().is_none_or(|w| excess > w.0) {
+            let qs = |s: &SiteSummary| s.durations.quantiles([0.5, 0.99]);
+            worst = Some((excess, **k, qs(then), qs(s)));
+        }
+    }
+    FlowFact {
+        chance: binomial_tail(now.visits.round() as u64, now.slow.round() as u64, 1.0 - SLOW),
+        share: shift(|s| s.slow, binomial(0.1)),
+        excess_ns: shift(|s| s.excess, 1_000.0),
+        failed: shift(|s| s.failed, binomial(failed.clamp(0.01, 0.99))),
+        visits: samples,
+        worst: worst.map(|(_, k, a, b)| (k, a, b)),
+        moved_sites,
+    }
+}

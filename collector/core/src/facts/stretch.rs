@@ -1,0 +1,51 @@
+//! A stretch of windows, whole and in blocks.
+//!
+//! Blocks of the baseline give each signal its own spread: how much it moves when nothing is wrong.
+
+use longpole_model::signal::{SECOND, Window, WindowSummary};
+
+/// Windows of a stretch, merged as a whole and in blocks of a minute.
+#[derive(Clone, Debug, Default)]
+pub struct Stretch {
+    /// Everything merged.
+    pub all: WindowSummary,
+    /// Blocks, oldest first.
+    pub blocks: Vec<WindowSummary>,
+    /// The windows themselves, oldest first.
+    pub windows: Vec<WindowSummary>,
+}
+
+/// Length of a block: long enough to hold a few requests of a quiet service, short enough that a
+/// quarter of an hour gives a spread.
+pub const BLOCK: u64 = 60 * SECOND;
+
+impl Stretch {
+    /// From windows in order of time.
+    pub fn new<'a>(windows: impl Iterator<Item = &'a WindowSummary>) -> Self {
+        let mut out = Self::default();
+        let mut begin = None;
+        for w in windows {
+            let origin = *begin.get_or_insert(w.window.start);
+            let cell = Window::of(w.window.start, BLOCK, origin);
+            match out.blocks.last_mut() {
+                Some(block) if cell.contains(block.window.start) => block.merge(w),
+                _ => out.blocks.push(w.clone()),
+            }
+            out.windows.push(w.clone());
+        }
+        for block in &out.blocks {
+            out.all.merge(block);
+        }
+        out
+    }
+
+    /// The time it covers, first start to last end.
+    pub fn covers(&self) -> Window {
+        self.all.window
+    }
+
+    /// Its length in seconds, at least a nanosecond.
+    pub fn seconds(&self) -> f64 {
+        self.covers().seconds().max(1e-9)
+    }
+}

@@ -1,0 +1,274 @@
+//! What each role does with a request, in its good release and in its bad one.
+
+use super::store::{self, Query, Store};
+use super::{Book, LiveError, Role, Service};
+use crate::Fault;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use std::hint::black_box;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+use tracing::Instrument;
+
+/// How long the bank takes, well and badly.
+const BANK: [Duration; 2] = [Duration::from_millis(6), Duration::from_millis(160)];
+/// How long the audit copy of the ledger takes in the checkout's bad release.
+const AUDIT: Duration = Duration::from_millis(18);
+/// Processor time of ranking in the catalog's bad release.
+const RANKING: Duration = Duration::from_millis(14);
+/// Of so many payments one fails in the bad release.
+const DECLINED: u64 = 3;
+
+const FIND_PRODUCT: Query =
+    Query { summary: "SELECT products", text: "SELECT name, price FROM products WHERE sku = ?" };
+/// The same question, asked so that no index can answer it.
+const FIND_PRODUCT_SLOWLY: Query = Query {
+    summary: "SELECT products",
+    text: "SELECT name, price FROM products WHERE lower(sku) = lower(?)",
+};
+const FIND_ORDERS: Query =
+    Query { summary: "SELECT orders", text: "SELECT id FROM orders WHERE customer = ?" };
+const FIND_ITEMS: Query = Query {
+    summary: "SELECT order_items",
+    text: "SELECT i.id FROM orders o JOIN order_items i ON i.order_id = o.id WHERE o.customer = ?",
+};
+const FIND_ITEM: Query = Query {
+    summary: "SELECT order_items",
+    text: "SELECT id FROM order_items WHERE order_id = ? LIMIT 1 OFFSET ?",
+};
+const ADD_ORDER: Query = Query {
+    summary: "INSERT orders",
+    text: "INSERT INTO orders (customer) VALUES (?) RETURNING id",
+};
+
+/// What a role's handlers share.
+struct Shop {
+    fault: Fault,
+    book: Book,
+    client: reqwest::Client,
+    store: Option<Store>,
+    /// The checkout's ledger.
+    ledger: Mutex<u64>,
+}
+
+type Shared = State<Arc<Shop>>;
+type Answer = Result<String, StatusCode>;
+
+/// Serves a role until SIGTERM, then ends what is under way.
+pub(super) async fn serve(service: Service) -> Result<(), LiveError> {
+    let store = match service.role {
+        Role::Catalog => Some(Store::open("catalog", store::products)?),
+        Role::Orders => Some(Store::open("orders", store::orders)?),
+        _ => None,
+    };
+    let _telemetry = telemetry(&service, store.as_ref())?;
+    let shop = Arc::new(Shop {
+        fault: service.fault,
+        book: Book::at(&service.book),
+        client: reqwest::Client::builder().timeout(Duration::from_secs(20)).build()?,
+        store,
+        ledger: Mutex::new(0),
+    });
+    let router = match service.role {
+        Role::Frontend => Router::new()
+            .route("/products/{sku}", get(frontend_product))
+            .route("/orders/{customer}", get(frontend_orders))
+            .route("/checkout/{customer}", post(frontend_checkout)),
+        Role::Catalog => Router::new().route("/products/{sku}", get(product)),
+        Role::Orders => Router::new().route("/orders/{customer}", get(list).post(add)),
+        Role::Checkout => Router::new().route("/checkout/{customer}", post(checkout)),
+        Role::Payment => Router::new().route("/pay/{customer}", post(pay)),
+        Role::Bank => {
+            Router::new().route("/v1/charge", post(charge)).route("/v2/charge", post(charge_slowly))
+        }
+    };
+    let mut router = router.with_state(shop);
+    if service.role != Role::Bank {
+        router = router.layer(longpole_sdk::axum());
+    }
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+    // The one who started this process waits for this line.
+    println!("{}", listener.local_addr()?);
+    std::io::stdout().flush()?;
+    let stop = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut term) => term.recv().await.unwrap_or(()),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    axum::serve(listener, router).with_graceful_shutdown(stop).await?;
+    Ok(())
+}
+
+/// The SDK, as any service sets it up; the bank has none.
+fn telemetry(
+    service: &Service,
+    store: Option<&Store>,
+) -> Result<Option<longpole_sdk::Guard>, LiveError> {
+    if service.role == Role::Bank || service.otlp.is_empty() {
+        return Ok(None);
+    }
+    let guard = longpole_sdk::Builder::new(service.role.name())
+        .version(&service.version)
+        .attribute("deployment.environment.name", "demo")
+        .endpoint(&service.otlp)
+        .schedule_delay(Duration::from_millis(200))
+        .metric_interval(Duration::from_secs(1))
+        .quiet(true)
+        .init()
+        .map_err(|e| LiveError::Telemetry(e.to_string()))?;
+    if let Some(store) = store {
+        let pool = [("db.client.connection.pool.name", service.role.name())];
+        let used = [pool[0], ("db.client.connection.state", "used")];
+        let s = store.clone();
+        longpole_sdk::observe("db.client.connection.count", "{connection}", &used, move || {
+            s.used() as f64
+        });
+        let s = store.clone();
+        longpole_sdk::observe(
+            "db.client.connection.pending_requests",
+            "{request}",
+            &pool,
+            move || s.waiting.load(std::sync::atomic::Ordering::Relaxed) as f64,
+        );
+        longpole_sdk::observe("db.client.connection.max", "{connection}", &pool, || {
+            store::POOL as f64
+        });
+    }
+    Ok(Some(guard))
+}
+
+impl Shop {
+    /// Calls another role; a failure there is one here.
+    async fn call(&self, method: reqwest::Method, to: Role, path: &str) -> Answer {
+        let unreachable = |_| StatusCode::BAD_GATEWAY;
+        let at = self.book.find(to).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        let request = self.client.request(method, format!("http://{at}{path}"));
+        let request = request.build().map_err(unreachable)?;
+        let answer = longpole_sdk::reqwest::execute(&self.client, request).await;
+        let answer = answer.map_err(unreachable)?;
+        if !answer.status().is_success() {
+            return Err(StatusCode::BAD_GATEWAY);
+        }
+        answer.text().await.map_err(unreachable)
+    }
+
+    fn store(&self) -> Result<&Store, StatusCode> {
+        self.store.as_ref().ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+fn broken(e: LiveError) -> StatusCode {
+    tracing::error!(exception.type = "DatabaseError", exception.message = %e);
+    StatusCode::INTERNAL_SERVER_ERROR
+}
+
+async fn frontend_product(shop: Shared, Path(sku): Path<String>) -> Answer {
+    shop.call(reqwest::Method::GET, Role::Catalog, &format!("/products/{sku}")).await
+}
+
+async fn frontend_orders(shop: Shared, Path(customer): Path<u64>) -> Answer {
+    shop.call(reqwest::Method::GET, Role::Orders, &format!("/orders/{customer}")).await
+}
+
+async fn frontend_checkout(shop: Shared, Path(customer): Path<u64>) -> Answer {
+    shop.call(reqwest::Method::POST, Role::Checkout, &format!("/checkout/{customer}")).await
+}
+
+async fn product(shop: Shared, Path(sku): Path<String>) -> Answer {
+    let query = match shop.fault {
+        Fault::SlowDatabase => &FIND_PRODUCT_SLOWLY,
+        _ => &FIND_PRODUCT,
+    };
+    let found = shop.store()?.query(query, vec![Box::new(sku)], |r| r.get::<_, String>(0)).await;
+    let found = found.map_err(broken)?;
+    if shop.fault == Fault::Cpu {
+        rank();
+    }
+    found.into_iter().next().ok_or(StatusCode::NOT_FOUND)
+}
+
+/// The bad release's idea: rank every product anew for each request.
+fn rank() {
+    let until = Instant::now() + RANKING;
+    let mut score = 1.0_f64;
+    while Instant::now() < until {
+        for i in 1..500 {
+            score = black_box((score * f64::from(i)).sqrt() + 1.0);
+        }
+    }
+}
+
+async fn list(shop: Shared, Path(customer): Path<u64>) -> Answer {
+    let store = shop.store()?;
+    let orders = store.query(&FIND_ORDERS, vec![Box::new(customer)], |r| r.get::<_, i64>(0)).await;
+    let orders = orders.map_err(broken)?;
+    if shop.fault != Fault::NPlusOne {
+        let items =
+            store.query(&FIND_ITEMS, vec![Box::new(customer)], |r| r.get::<_, i64>(0)).await;
+        return Ok(format!("{} items", items.map_err(broken)?.len()));
+    }
+    // The bad release asks for each item by itself.
+    let mut items = 0;
+    for order in orders.into_iter().take(3) {
+        for i in 0..8_i64 {
+            let one =
+                store.query(&FIND_ITEM, vec![Box::new(order), Box::new(i)], |r| r.get::<_, i64>(0));
+            items += one.await.map_err(broken)?.len();
+        }
+    }
+    Ok(format!("{items} items"))
+}
+
+async fn add(shop: Shared, Path(customer): Path<u64>) -> Answer {
+    let added =
+        shop.store()?.query(&ADD_ORDER, vec![Box::new(customer)], |r| r.get::<_, i64>(0)).await;
+    Ok(format!("{:?}", added.map_err(broken)?.first()))
+}
+
+async fn checkout(shop: Shared, Path(customer): Path<u64>) -> Answer {
+    let pay = format!("/pay/{customer}");
+    let waits = || tracing::info_span!("ledger lock", longpole.wait = "lock");
+    // The good release holds the ledger only to write to it; the bad one until its audit copy is
+    // written elsewhere, and while the bank thinks.
+    if shop.fault == Fault::Lock {
+        let mut ledger = shop.ledger.lock().instrument(waits()).await;
+        shop.call(reqwest::Method::POST, Role::Payment, &pay).await?;
+        tokio::time::sleep(AUDIT).await;
+        *ledger += 1;
+    } else {
+        shop.call(reqwest::Method::POST, Role::Payment, &pay).await?;
+        *shop.ledger.lock().instrument(waits()).await += 1;
+    }
+    shop.call(reqwest::Method::POST, Role::Orders, &format!("/orders/{customer}")).await
+}
+
+async fn pay(shop: Shared, Path(customer): Path<u64>) -> Answer {
+    if shop.fault == Fault::Errors && customer % DECLINED == 0 {
+        tracing::error!(
+            exception.type = "AmountOverflow",
+            exception.message = "amount does not fit the new field"
+        );
+        return Err(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    let path = match shop.fault {
+        Fault::DownstreamLatency => "/v2/charge",
+        _ => "/v1/charge",
+    };
+    shop.call(reqwest::Method::POST, Role::Bank, path).await
+}
+
+async fn charge() -> &'static str {
+    tokio::time::sleep(BANK[0]).await;
+    "charged"
+}
+
+async fn charge_slowly() -> &'static str {
+    tokio::time::sleep(BANK[1]).await;
+    "charged"
+}

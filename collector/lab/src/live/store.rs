@@ -1,0 +1,178 @@
+//! A service's database: SQLite in memory behind a pool of connections, with the spans and pool
+//! figures that a database client shows.
+
+use super::LiveError;
+use rusqlite::{Connection, OpenFlags, Row, ToSql};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+/// Connections of the pool.
+pub(super) const POOL: usize = 8;
+/// Products in the catalog: a full scan of them takes about ten milliseconds.
+const PRODUCTS: u32 = 40_000;
+/// Customers with orders, orders of each, items of each order.
+const CUSTOMERS: u32 = 400;
+const ORDERS: u32 = 3;
+const ITEMS: u32 = 8;
+
+/// The database.
+#[derive(Clone)]
+pub(super) struct Store {
+    room: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    /// Of two writers to a shared cache one is refused: they take turns.
+    writer: Arc<tokio::sync::Mutex<()>>,
+    pub(super) waiting: Arc<AtomicI64>,
+}
+
+/// What a query shows of itself.
+pub(super) struct Query {
+    /// `db.query.summary`: operation and table.
+    pub(super) summary: &'static str,
+    /// The text, without values.
+    pub(super) text: &'static str,
+}
+
+impl Store {
+    /// Opens a database of its own, filled by `fill`.
+    pub(super) fn open(
+        name: &str,
+        fill: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<Self, LiveError> {
+        // A shared in-memory database lives as long as one connection does.
+        let uri = format!("file:longpole-{name}?mode=memory&cache=shared");
+        let open = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_URI
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let c = Connection::open_with_flags(&uri, flags)?;
+            // Readers do not wait for the writer's table locks.
+            c.pragma_update(None, "read_uncommitted", true)?;
+            Ok::<_, rusqlite::Error>(c)
+        };
+        let first = open()?;
+        fill(&first)?;
+        let mut idle = vec![first];
+        while idle.len() < POOL {
+            idle.push(open()?);
+        }
+        Ok(Self {
+            room: Arc::new(Semaphore::new(POOL)),
+            idle: Arc::new(Mutex::new(idle)),
+            writer: Arc::default(),
+            waiting: Arc::default(),
+        })
+    }
+
+    /// Connections in use.
+    pub(super) fn used(&self) -> usize {
+        POOL - self.room.available_permits()
+    }
+
+    /// Runs a query on a connection of the pool, under a client span.
+    pub(super) async fn query<T: Send + 'static>(
+        &self,
+        query: &'static Query,
+        values: Vec<Box<dyn ToSql + Send>>,
+        row: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, LiveError> {
+        let (operation, table) = query.summary.split_once(' ').unwrap_or((query.summary, ""));
+        let span = tracing::info_span!(
+            "query",
+            otel.name = query.summary,
+            otel.kind = "client",
+            db.system.name = "sqlite",
+            db.query.summary = query.summary,
+            db.query.text = query.text,
+            db.operation.name = operation,
+            db.collection.name = table,
+        );
+        let store = self.clone();
+        let work = async move {
+            store.waiting.fetch_add(1, Ordering::Relaxed);
+            let place = store.room.acquire().await;
+            store.waiting.fetch_sub(1, Ordering::Relaxed);
+            let _place = place.map_err(|_| LiveError::Closed)?;
+            let _turn = match operation {
+                "INSERT" => Some(store.writer.lock().await),
+                _ => None,
+            };
+            let taken = store.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = taken.ok_or(LiveError::Closed)?;
+            let (connection, answer) = tokio::task::spawn_blocking(move || {
+                let answer = run(&connection, query.text, &values, row);
+                (connection, answer)
+            })
+            .await
+            .map_err(|_| LiveError::Closed)?;
+            store.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            Ok(answer?)
+        };
+        work.instrument(span).await
+    }
+}
+
+fn run<T>(
+    connection: &Connection,
+    text: &str,
+    values: &[Box<dyn ToSql + Send>],
+    row: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(text)?;
+    let values: Vec<&dyn ToSql> = values.iter().map(|v| &**v as &dyn ToSql).collect();
+    statement.query_map(values.as_slice(), row)?.collect()
+}
+
+/// Products with an index on their number.
+pub(super) fn products(c: &Connection) -> rusqlite::Result<()> {
+    c.execute_batch(
+        "CREATE TABLE products (id INTEGER PRIMARY KEY, sku TEXT, name TEXT, price INTEGER)",
+    )?;
+    let tx = c.unchecked_transaction()?;
+    {
+        let mut insert = tx.prepare("INSERT INTO products (sku, name, price) VALUES (?, ?, ?)")?;
+        for i in 0..PRODUCTS {
+            insert.execute((format!("SKU-{i:06}"), format!("Product {i}"), i % 5_000))?;
+        }
+    }
+    tx.execute_batch("CREATE UNIQUE INDEX products_sku ON products (sku)")?;
+    tx.commit()
+}
+
+/// Orders and items, both indexed.
+pub(super) fn orders(c: &Connection) -> rusqlite::Result<()> {
+    c.execute_batch(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER);
+         CREATE TABLE order_items (id INTEGER PRIMARY KEY, order_id INTEGER, sku TEXT, count INTEGER);",
+    )?;
+    let tx = c.unchecked_transaction()?;
+    {
+        let mut order = tx.prepare("INSERT INTO orders (id, customer) VALUES (?, ?)")?;
+        let mut item =
+            tx.prepare("INSERT INTO order_items (order_id, sku, count) VALUES (?, ?, 1)")?;
+        for id in 0..CUSTOMERS * ORDERS {
+            order.execute((id, id % CUSTOMERS))?;
+            for i in 0..ITEMS {
+                item.execute((id, format!("SKU-{:06}", (id * ITEMS + i) % PRODUCTS)))?;
+            }
+        }
+    }
+    tx.execute_batch(
+        "CREATE INDEX orders_customer ON orders (customer);
+         CREATE INDEX order_items_order ON order_items (order_id);",
+    )?;
+    tx.commit()
+}
+
+/// A product's number that exists.
+pub(super) fn sku(n: u64) -> String {
+    format!("SKU-{:06}", n % u64::from(PRODUCTS))
+}
+
+/// A customer who exists.
+pub(super) fn customer(n: u64) -> u64 {
+    n % u64::from(CUSTOMERS)
+}

@@ -1,0 +1,27 @@
+//! The process's clock: wall time, anchored once and carried on by the monotonic clock.
+//!
+//! The only place that asks the system for the time of arrivals.
+
+use longpole_model::signal::Timestamp;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// A clock that never goes back, whatever is done to the system's.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    anchor: u64,
+    start: Instant,
+}
+
+impl WallClock {
+    /// Anchors at the system's wall time.
+    pub fn start() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { anchor: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), start: Instant::now() }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        let passed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Timestamp(self.anchor.saturating_add(passed))
+    }
+}

@@ -1,0 +1,213 @@
+//! The collector as a process: ports, pipeline, log lines, and an orderly end.
+//!
+//! Each part is elsewhere; here they are put together and taken apart in the right order.
+
+use crate::clock::WallClock;
+use crate::door::{Door, grpc, http};
+use crate::ingest::otlp::DecodeLimits;
+use crate::net::{self, ListenError, Port};
+use crate::outbox::{self, Outbox, OutboxError, Target};
+use crate::own::Own;
+use crate::pipeline::Pipeline;
+use crate::serve::{self, Web};
+use axum::Router;
+use longpole_core::engine::Settings;
+use longpole_core::engine::analyst::Analyst;
+use longpole_core::route::Tree;
+use longpole_exporters::prometheus::Dialect;
+use longpole_exporters::webhook;
+use longpole_model::finding::{Event, EventKind, Investigation};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// `source` of our CloudEvents.
+const SOURCE: &str = "urn:longpole:collector";
+/// Events have this long to be delivered once everything else is done.
+const DELIVER: Duration = Duration::from_secs(2);
+/// Requests under way have this long to end once the process is told to stop.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// How a collector is set up.
+pub struct Setup {
+    /// OTLP/gRPC.
+    pub grpc: SocketAddr,
+    /// OTLP/HTTP.
+    pub http: SocketAddr,
+    /// Scrape, API, page.
+    pub listen: SocketAddr,
+    /// Shards, windows, caps.
+    pub settings: Settings,
+    /// Caps on one request.
+    pub decode: DecodeLimits,
+    /// The routing tree.
+    pub tree: Tree,
+    /// Names under which span metrics are served.
+    pub dialects: Vec<Dialect>,
+    /// Who is told of investigations.
+    pub webhooks: Vec<Target>,
+}
+
+/// Where a collector listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// OTLP/gRPC.
+    pub grpc: SocketAddr,
+    /// OTLP/HTTP.
+    pub http: SocketAddr,
+    /// Scrape, API, page.
+    pub listen: SocketAddr,
+}
+
+/// Why a collector did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The system.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+    /// The outbox.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Two metrics of one name.
+    #[error("cannot register own metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A collector that listens but does not serve yet.
+pub struct Collector {
+    setup: Setup,
+    listeners: [TcpListener; 3],
+    /// Where it listens.
+    pub addresses: Addresses,
+}
+
+impl Collector {
+    /// Takes the ports.
+    ///
+    /// # Errors
+    /// [`StartError::Listen`].
+    pub async fn bind(setup: Setup) -> Result<Self, StartError> {
+        let grpc = net::bind(setup.grpc, "grpc").await?;
+        let http = net::bind(setup.http, "http").await?;
+        let listen = net::bind(setup.listen, "listen").await?;
+        let addresses = Addresses {
+            grpc: grpc.local_addr()?,
+            http: http.local_addr()?,
+            listen: listen.local_addr()?,
+        };
+        Ok(Self { setup, listeners: [grpc, http, listen], addresses })
+    }
+
+    /// Serves until `stop` ends, then drains: no new connection, requests under way answered, the
+    /// queue worked off, events delivered as far as they go.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let Self { setup, listeners, addresses } = self;
+        let own = Arc::new(Own::new()?);
+        let analyst = Analyst::new(&setup.settings.limits, setup.tree, Vec::new(), None);
+        let clock = WallClock::start();
+        let seed = clock.now().0;
+        let settings = outbox::Settings { seed, ..outbox::Settings::default() };
+        let listed = !setup.webhooks.is_empty();
+        let outbox = Outbox::start(setup.webhooks, settings)?;
+        let carrier = outbox.clone();
+        let tell = Box::new(move |events: Vec<(Event, Investigation)>| {
+            for (event, about) in events {
+                say(&event, &about);
+                if listed {
+                    let body = webhook::event(&event, &about, SOURCE);
+                    carrier.push(event, body);
+                }
+            }
+        });
+        let (pipeline, owner) = Pipeline::start(setup.settings, analyst, clock, tell)?;
+        let door = Door {
+            pipeline: pipeline.clone(),
+            limits: Arc::new(setup.decode),
+            own: Arc::clone(&own),
+        };
+        let draining = Arc::new(AtomicBool::new(false));
+        let web = Web {
+            pipeline: pipeline.clone(),
+            own: Arc::clone(&own),
+            dialects: setup.dialects.into(),
+            listen: addresses.listen,
+            draining: Arc::clone(&draining),
+            outbox: outbox.clone(),
+        };
+        let (health, reporter) = health().await;
+        let [on_grpc, on_http, on_web] = listeners;
+        let (end_doors, doors_end) = watch::channel(false);
+        let (end_web, web_ends) = watch::channel(false);
+        let serve = |listener, port, router, stop: &watch::Receiver<bool>| {
+            tokio::spawn(net::serve(listener, port, router, Arc::clone(&own), stop.clone()))
+        };
+        let doors = [
+            serve(on_grpc, Port::Grpc, grpc::routes(&door, health), &doors_end),
+            serve(on_http, Port::Http, http::routes(&door), &doors_end),
+        ];
+        let page = serve(on_web, Port::Web, serve::routes(&web), &web_ends);
+
+        stop.await;
+        tracing::info!("draining");
+        draining.store(true, Ordering::Release);
+        for service in grpc::SERVICES {
+            reporter.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
+        }
+        end_doors.send_replace(true);
+        let _ = tokio::time::timeout(DRAIN, async {
+            for door in doors {
+                let _ = door.await;
+            }
+        })
+        .await;
+        pipeline.close();
+        let worked_off = tokio::task::spawn_blocking(move || owner.join().is_ok());
+        let _ = tokio::time::timeout(DRAIN, worked_off).await;
+        let left = outbox.drain(DELIVER).await;
+        if left > 0 {
+            tracing::warn!(left, "events were not delivered before the end");
+        }
+        end_web.send_replace(true);
+        let _ = tokio::time::timeout(Duration::from_secs(1), page).await;
+        Ok(())
+    }
+}
+
+/// The standard health service, serving for each OTLP service.
+async fn health() -> (Router, tonic_health::server::HealthReporter) {
+    let (reporter, service) = tonic_health::server::health_reporter();
+    for name in grpc::SERVICES {
+        reporter.set_service_status(name, tonic_health::ServingStatus::Serving).await;
+    }
+    let router = tonic::service::Routes::new(service).into_axum_router();
+    (router, reporter)
+}
+
+/// One log line an event.
+fn say(event: &Event, about: &Investigation) {
+    let verdict = about.bottlenecks.first();
+    tracing::info!(
+        event = match event.kind {
+            EventKind::Opened => "opened",
+            EventKind::Updated => "updated",
+            EventKind::Resolved => "resolved",
+        },
+        investigation = about.id,
+        service = verdict.map_or("", |b| &b.service),
+        kind = verdict.map_or("none", |b| b.kind.as_str()),
+        confidence = verdict.map_or(0.0, |b| b.confidence),
+        specialist = about.handoff.as_ref().map_or("", |h| &h.specialist.name),
+        trace_id = about.exemplars.first().map_or("", |e| &e.trace_id),
+        "{}",
+        about.title
+    );
+}

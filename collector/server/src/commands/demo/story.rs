@@ -1,0 +1,249 @@
+//! The course of a demo: start, calm, release, wait for the investigation.
+
+use super::DemoError;
+use longpole_lab::Fault;
+use longpole_lab::live::{Live, Plan, Role, fetch, post};
+use longpole_model::finding::Investigation;
+use longpole_model::signal::{SECOND, Timestamp};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+/// The good release and the bad one.
+const RELEASES: [&str; 2] = ["1.4.0", "1.5.0"];
+/// Calm before the release: what a detector needs to know what is normal.
+const CALM: Duration = Duration::from_secs(20);
+/// The verdict is read once the investigation has looked at this much of the bad release.
+const SEEN: u64 = 8 * SECOND;
+/// The whole story is over by then.
+const END: Duration = Duration::from_secs(58);
+/// The collector listens within this time.
+const START: Duration = Duration::from_secs(10);
+
+/// A demo under way.
+pub(super) struct Story {
+    began: Instant,
+    fault: Fault,
+    folder: PathBuf,
+    collector: Child,
+    listen: SocketAddr,
+    shop: Option<Live>,
+    released: Timestamp,
+    found_after: Option<Duration>,
+}
+
+impl Story {
+    /// Starts collector and shop, and lets the customers in.
+    pub(super) async fn begin(fault: Fault, rate: f64, seed: u64) -> Result<Self, DemoError> {
+        let began = Instant::now();
+        let program = std::env::current_exe()?;
+        let (collector, http, listen) = collector(&program).await?;
+        let folder = std::env::temp_dir().join(format!("longpole-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        say(&format!("the collector listens; page and metrics at http://{listen}"));
+        let plan = Plan {
+            program: (program, ["lab", "serve"].map(str::to_owned).to_vec()),
+            otlp: format!("http://{http}"),
+            folder: folder.clone(),
+            rate,
+            seed,
+        };
+        let shop = Live::open(plan, RELEASES[0]).await?;
+        say(&format!(
+            "a shop of 6 processes is open, {rate} requests/s; {} s of calm",
+            CALM.as_secs()
+        ));
+        tokio::time::sleep(CALM).await;
+        Ok(Self {
+            began,
+            fault,
+            folder,
+            collector,
+            listen,
+            shop: Some(shop),
+            released: Timestamp(0),
+            found_after: None,
+        })
+    }
+
+    /// Releases the bad version of the culprit, and tells the collector of the deploy as a pipeline
+    /// would.
+    pub(super) async fn release(&mut self) -> Result<(), DemoError> {
+        let role = culprit(self.fault);
+        if let Some(shop) = &mut self.shop {
+            shop.release(role, RELEASES[1], self.fault).await?;
+        }
+        self.released = now();
+        let change = serde_json::json!({
+            "kind": "deploy",
+            "service": role.name(),
+            "at": self.released.0,
+            "from": RELEASES[0],
+            "to": RELEASES[1],
+        });
+        let url = format!("http://{}/api/v1/changes", self.listen);
+        post(&url, change.to_string()).await.map_err(DemoError::Shop)?;
+        say(&self.deploy());
+        Ok(())
+    }
+
+    /// Waits for an investigation of what began with the release.
+    pub(super) async fn wait(&mut self) -> Result<Option<Investigation>, DemoError> {
+        let url = format!("http://{}/api/v1/investigations", self.listen);
+        let mut best: Option<Investigation> = None;
+        while self.began.elapsed() < END {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let Some(fresh) = read(&fetch(&url).await?, self.released) else { continue };
+            if self.found_after.is_none() {
+                self.found_after = Some(self.began.elapsed());
+                say(&format!("opened: {}", fresh.title));
+            }
+            let seen = fresh.window.end.since(self.released);
+            best = Some(fresh);
+            if seen >= SEEN {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    /// The deploy, in a line.
+    pub(super) fn deploy(&self) -> String {
+        let role = culprit(self.fault).name();
+        format!("deploy: {role} {} -> {} ({})", RELEASES[0], RELEASES[1], self.fault.name())
+    }
+
+    /// What was injected beside what was said, and how long it took.
+    pub(super) fn ending(&self, found: Option<&Investigation>) -> String {
+        let (service, kind) = verdict(found);
+        let (served, failed, lost) = self.visitors();
+        let judged = if self.right(found) { "right" } else { "WRONG" };
+        format!(
+            "injected: {} at {}; said: {kind} at {service}: {judged}\n\
+             customers: {served} served, {failed} failed, {lost} lost; {:.1} s in all",
+            self.fault.name(),
+            culprit(self.fault).name(),
+            self.began.elapsed().as_secs_f64()
+        )
+    }
+
+    /// The same as JSON, with the whole investigation.
+    pub(super) fn document(&self, found: Option<&Investigation>) -> serde_json::Value {
+        let (service, kind) = verdict(found);
+        let (served, failed, lost) = self.visitors();
+        serde_json::json!({
+            "fault": self.fault.name(),
+            "deploy": {
+                "service": culprit(self.fault).name(),
+                "from": RELEASES[0],
+                "to": RELEASES[1],
+                "at": self.released.0,
+            },
+            "expected": { "service": self.fault.culprit(), "kinds": self.fault.kinds() },
+            "said": { "service": service, "kind": kind },
+            "right": self.right(found),
+            "opened_after_seconds": self.found_after.map(|d| d.as_secs_f64()),
+            "seconds": self.began.elapsed().as_secs_f64(),
+            "customers": { "served": served, "failed": failed, "lost": lost },
+            "investigation": found,
+        })
+    }
+
+    fn right(&self, found: Option<&Investigation>) -> bool {
+        let (service, kind) = verdict(found);
+        self.fault.culprit() == Some(service) && self.fault.kinds().contains(&kind)
+    }
+
+    fn visitors(&self) -> (u64, u64, u64) {
+        let read = |a: &std::sync::atomic::AtomicU64| a.load(Ordering::Relaxed);
+        self.shop.as_ref().map_or((0, 0, 0), |s| {
+            (read(&s.visitors.served), read(&s.visitors.failed), read(&s.visitors.lost))
+        })
+    }
+
+    /// Where page and metrics are.
+    pub(super) fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Ends every process and removes the folder.
+    pub(super) async fn end(mut self) {
+        drop(self.shop.take());
+        // What is left is in the system's folder for such things.
+        let _ = self.collector.kill().await;
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// One line of progress.
+fn say(text: &str) {
+    eprintln!("longpole: {text}");
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn culprit(fault: Fault) -> Role {
+    fault.culprit().and_then(|c| c.parse().ok()).unwrap_or(Role::Frontend)
+}
+
+fn verdict(found: Option<&Investigation>) -> (&str, &str) {
+    let first = found.and_then(|i| i.bottlenecks.first());
+    first.map_or(("nobody", "none"), |b| (b.service.as_str(), b.kind.as_str()))
+}
+
+/// The open investigation that was opened after the release; of several, the one that is worth most
+/// comes first.
+fn read(document: &str, released: Timestamp) -> Option<Investigation> {
+    #[derive(serde::Deserialize)]
+    struct Table {
+        investigations: Vec<Investigation>,
+    }
+    let table: Table = serde_json::from_str(document).ok()?;
+    let ours = |i: &Investigation| i.resolved_at.is_none() && i.opened_at >= released;
+    table.investigations.into_iter().find(ours)
+}
+
+/// Starts a collector on free ports; gives OTLP/HTTP and the page.
+async fn collector(program: &PathBuf) -> Result<(Child, SocketAddr, SocketAddr), DemoError> {
+    let any = "127.0.0.1:0";
+    let mut child = Command::new(program)
+        .args(["collector", "--grpc", any, "--http", any, "--listen", any])
+        .args(["--window", "1s", "--lateness", "2s"])
+        .env("LONGPOLE_LOG_FORMAT", "json")
+        .env_remove("LONGPOLE_CONFIG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let failed = |why: &str| DemoError::Collector(why.to_owned());
+    let pipe = child.stderr.take().ok_or_else(|| failed("has no output"))?;
+    let mut lines = BufReader::new(pipe).lines();
+    let found = tokio::time::timeout(START, addresses(&mut lines)).await;
+    let (http, listen) = found.map_err(|_| failed("did not listen in time"))??;
+    // Its log is read on, so that it never waits for us.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok((child, http, listen))
+}
+
+async fn addresses(
+    lines: &mut Lines<BufReader<ChildStderr>>,
+) -> Result<(SocketAddr, SocketAddr), DemoError> {
+    let mut said = String::new();
+    while let Some(line) = lines.next_line().await? {
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        let at = |key: &str| value.get(key)?.as_str()?.parse().ok();
+        if let (Some(http), Some(listen)) = (at("http"), at("listen")) {
+            return Ok((http, listen));
+        }
+        said = line;
+    }
+    Err(DemoError::Collector(format!("ended: {said}")))
+}

@@ -1,0 +1,205 @@
+//! The table of settings. A new setting is a new row here and a field of [`Config`].
+
+use super::{Config, Dialect, Log, LogFormat, LogLevel, Metrics, Overrides};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A setting.
+pub(super) struct Field {
+    /// Its key; a dot leads into a section.
+    pub(super) key: &'static str,
+    /// Its variable, where one value can hold it.
+    pub(super) env: Option<&'static str>,
+    /// Its flag.
+    pub(super) flag: Option<Flag>,
+    /// The default as it would be written; empty where there is none.
+    pub(super) default: &'static str,
+    /// What it is, in a sentence.
+    pub(super) doc: &'static str,
+    /// Its type, and where it is kept.
+    pub(super) slot: Slot,
+}
+
+/// A flag and what it holds.
+pub(super) type Flag = (&'static str, fn(&Overrides) -> Option<&str>);
+
+/// Type and place of a setting.
+pub(super) enum Slot {
+    Address(fn(&mut Config) -> &mut SocketAddr),
+    Path(fn(&mut Config) -> &mut Option<PathBuf>),
+    Count(fn(&mut Config) -> &mut u32, u32, u32),
+    Duration(fn(&mut Config) -> &mut Duration, Duration, Duration),
+    Bytes(fn(&mut Config) -> &mut u64, u64, u64),
+    /// Words, how they are set by their numbers and read back, and whether several may stand.
+    Words(&'static [&'static str], fn(&mut Config, &[usize]), fn(&Config) -> Vec<usize>, bool),
+    Webhooks,
+}
+
+const DIALECTS: [Dialect; 2] = [Dialect::Otel, Dialect::Tempo];
+const FORMATS: [LogFormat; 2] = [LogFormat::Text, LogFormat::Json];
+const LEVELS: [LogLevel; 5] =
+    [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+
+/// Variable that names the file.
+pub(super) const CONFIG_ENV: &str = "LONGPOLE_CONFIG";
+
+/// Every setting, in the order in which they are shown.
+pub(super) const FIELDS: &[Field] = &[
+    Field {
+        key: "grpc",
+        env: Some("LONGPOLE_GRPC"),
+        flag: Some(("--grpc", |o| o.grpc.as_deref())),
+        default: "127.0.0.1:4317",
+        doc: "Address for OTLP over gRPC.",
+        slot: Slot::Address(|c| &mut c.grpc),
+    },
+    Field {
+        key: "http",
+        env: Some("LONGPOLE_HTTP"),
+        flag: Some(("--http", |o| o.http.as_deref())),
+        default: "127.0.0.1:4318",
+        doc: "Address for OTLP over HTTP.",
+        slot: Slot::Address(|c| &mut c.http),
+    },
+    Field {
+        key: "listen",
+        env: Some("LONGPOLE_LISTEN"),
+        flag: Some(("--listen", |o| o.listen.as_deref())),
+        default: "127.0.0.1:4319",
+        doc: "Address for the page, metrics, API and agents.",
+        slot: Slot::Address(|c| &mut c.listen),
+    },
+    Field {
+        key: "data",
+        env: Some("LONGPOLE_DATA"),
+        flag: Some(("--data", |o| o.data.as_deref())),
+        default: "",
+        doc: "Folder for what must survive a restart; without one, nothing does.",
+        slot: Slot::Path(|c| &mut c.data),
+    },
+    Field {
+        key: "shards",
+        env: Some("LONGPOLE_SHARDS"),
+        flag: Some(("--shards", |o| o.shards.as_deref())),
+        // Of the machine: see `Config::default`.
+        default: "",
+        doc: "Aggregators that share the traces; by default the number of cores, at most 8.",
+        slot: Slot::Count(|c| &mut c.shards, 1, 64),
+    },
+    Field {
+        key: "window",
+        env: Some("LONGPOLE_WINDOW"),
+        flag: Some(("--window", |o| o.window.as_deref())),
+        default: "10s",
+        doc: "Width of a window.",
+        slot: Slot::Duration(|c| &mut c.window, Duration::from_secs(1), HOUR),
+    },
+    Field {
+        key: "lateness",
+        env: Some("LONGPOLE_LATENESS"),
+        flag: Some(("--lateness", |o| o.lateness.as_deref())),
+        default: "15s",
+        doc: "How far the watermark stays behind the clock.",
+        slot: Slot::Duration(|c| &mut c.lateness, Duration::ZERO, HOUR),
+    },
+    Field {
+        key: "max_request_bytes",
+        env: Some("LONGPOLE_MAX_REQUEST_BYTES"),
+        flag: None,
+        default: "64MiB",
+        doc: "Greatest request, before and after decompression.",
+        slot: Slot::Bytes(|c| &mut c.max_request_bytes, 1 << 10, 1 << 30),
+    },
+    Field {
+        key: "specialists",
+        env: Some("LONGPOLE_SPECIALISTS"),
+        flag: None,
+        default: "",
+        doc: "Routing tree (YAML) in place of the built-in one.",
+        slot: Slot::Path(|c| &mut c.specialists),
+    },
+    Field {
+        key: "metrics.dialects",
+        env: Some("LONGPOLE_METRICS_DIALECTS"),
+        flag: None,
+        default: "otel",
+        doc: "Names under which derived metrics are served; in the variable, separated by commas.",
+        slot: Slot::Words(
+            &["otel", "tempo"],
+            |c, n| c.metrics.dialects = pick(&DIALECTS, n),
+            |c| places(&DIALECTS, &c.metrics.dialects),
+            true,
+        ),
+    },
+    Field {
+        key: "webhooks",
+        env: None,
+        flag: None,
+        default: "",
+        doc: "Who is told of investigations.",
+        slot: Slot::Webhooks,
+    },
+    Field {
+        key: "log.format",
+        env: Some("LONGPOLE_LOG_FORMAT"),
+        flag: None,
+        default: "json",
+        doc: "How a line of Longpole's own log looks.",
+        slot: Slot::Words(
+            &["text", "json"],
+            |c, n| c.log.format = first(&FORMATS, n, c.log.format),
+            |c| places(&FORMATS, &[c.log.format]),
+            false,
+        ),
+    },
+    Field {
+        key: "log.level",
+        env: Some("LONGPOLE_LOG_LEVEL"),
+        flag: None,
+        default: "info",
+        doc: "What is worth a line of it.",
+        slot: Slot::Words(
+            &["error", "warn", "info", "debug", "trace"],
+            |c, n| c.log.level = first(&LEVELS, n, c.log.level),
+            |c| places(&LEVELS, &[c.log.level]),
+            false,
+        ),
+    },
+];
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn pick<T: Copy>(all: &[T], numbers: &[usize]) -> Vec<T> {
+    numbers.iter().filter_map(|n| all.get(*n)).copied().collect()
+}
+
+fn first<T: Copy>(all: &[T], numbers: &[usize], otherwise: T) -> T {
+    pick(all, numbers).first().copied().unwrap_or(otherwise)
+}
+
+fn places<T: PartialEq>(all: &[T], some: &[T]) -> Vec<usize> {
+    some.iter().filter_map(|x| all.iter().position(|y| x == y)).collect()
+}
+
+impl Default for Config {
+    /// What runs without file, variables and flags. A test holds it against the table.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            grpc: here(4317),
+            http: here(4318),
+            listen: here(4319),
+            data: None,
+            shards: u32::try_from(cores.min(8)).unwrap_or(8),
+            window: Duration::from_secs(10),
+            lateness: Duration::from_secs(15),
+            max_request_bytes: 64 << 20,
+            specialists: None,
+            metrics: Metrics { dialects: vec![Dialect::Otel] },
+            webhooks: Vec::new(),
+            log: Log { format: LogFormat::Json, level: LogLevel::Info },
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! OTLP over HTTP: protobuf and JSON on one port, told apart by `Content-Type`.
+
+use super::{
+    Accepted, BODY_TIMEOUT, Denied, Door, Encoding, InflateError, RETRY_AFTER, Transport, inflate,
+};
+use crate::ingest::otlp::{Signal, json};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::post;
+use http_body_util::BodyExt;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER as RETRY};
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use longpole_model::signal::Reason;
+use prost::Message;
+
+/// The HTTP port's routes.
+pub fn routes(door: &Door) -> Router {
+    let mut router = Router::new();
+    let paths = [
+        ("/v1/traces", Signal::Traces),
+        ("/v1/metrics", Signal::Metrics),
+        ("/v1/logs", Signal::Logs),
+    ];
+    for (path, signal) in paths {
+        let handler = move |State(door): State<Door>, request: Request<Body>| async move {
+            export(door, signal, request).await
+        };
+        router = router.route(path, post(handler));
+    }
+    router.fallback(unknown).with_state(door.clone())
+}
+
+async fn unknown() -> (StatusCode, &'static str) {
+    (
+        StatusCode::NOT_FOUND,
+        "this is the OTLP/HTTP port: POST /v1/traces, /v1/metrics or /v1/logs. OTLP/gRPC is served on \
+         the port beside it, 4317 unless configured.\n",
+    )
+}
+
+/// The two forms of a body. The answer comes in the form of the question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Protobuf,
+    Json,
+}
+
+impl Form {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        match value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "application/x-protobuf" => Some(Self::Protobuf),
+            "application/json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
+        }
+    }
+}
+
+async fn export(door: Door, signal: Signal, request: Request<Body>) -> Response<Body> {
+    let Some(form) = Form::of(request.headers()) else {
+        door.refuse(Transport::Http, Reason::BadEncoding);
+        let text = "Content-Type must be application/x-protobuf or application/json";
+        return failure(Form::Json, StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
+    };
+    match taken(&door, signal, form, request).await {
+        Ok(accepted) => success(form, signal, accepted),
+        Err((code, message)) => failure(form, code, &message),
+    }
+}
+
+type Failure = (StatusCode, String);
+
+async fn taken(
+    door: &Door,
+    signal: Signal,
+    form: Form,
+    request: Request<Body>,
+) -> Result<Accepted, Failure> {
+    let refused = |reason: Reason, code: StatusCode, message: String| {
+        door.refuse(Transport::Http, reason);
+        (code, message)
+    };
+    let named = request.headers().get(CONTENT_ENCODING).map_or(Ok(""), |v| v.to_str());
+    let encoding = named.ok().and_then(Encoding::from_header).ok_or_else(|| {
+        refused(
+            Reason::BadEncoding,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Content-Encoding must be gzip, deflate, zstd or none".into(),
+        )
+    })?;
+    let body = tokio::time::timeout(BODY_TIMEOUT, collect(request.into_body(), door.limits.bytes));
+    let body = match body.await {
+        Ok(Ok(body)) => body,
+        Ok(Err(Broken::TooLarge)) => return Err(too_large(door)),
+        Ok(Err(Broken::Cut(why))) => {
+            return Err(refused(Reason::Malformed, StatusCode::BAD_REQUEST, why));
+        }
+        Err(_) => {
+            let text = "the body did not come in time";
+            return Err(refused(Reason::Malformed, StatusCode::REQUEST_TIMEOUT, text.into()));
+        }
+    };
+    let cap = door.limits.bytes;
+    let body = match encoding {
+        Encoding::Identity => Ok(body),
+        // A bomb keeps a thread busy for as long as its cap takes: not one of the network's.
+        _ => tokio::task::spawn_blocking(move || inflate(body, encoding, cap))
+            .await
+            .unwrap_or_else(|e| Err(InflateError::Broken("body", e.to_string()))),
+    };
+    let body = body.map_err(|e| match e {
+        InflateError::TooLarge(_) => too_large(door),
+        InflateError::Broken(..) => {
+            refused(Reason::BadEncoding, StatusCode::BAD_REQUEST, e.to_string())
+        }
+    })?;
+    let payload = match form {
+        Form::Protobuf => body,
+        Form::Json => {
+            let (_, payload) =
+                json::to_protobuf(&body, &door.limits, Some(signal)).map_err(|e| {
+                    let code = match e.reason {
+                        Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                        _ => StatusCode::BAD_REQUEST,
+                    };
+                    refused(e.reason, code, e.message)
+                })?;
+            payload
+        }
+    };
+    door.take(signal, Transport::Http, payload).await.map_err(|denied| match denied {
+        Denied::Later(message) => (StatusCode::SERVICE_UNAVAILABLE, message),
+        Denied::Unreadable(Reason::TooLarge, message) => (StatusCode::PAYLOAD_TOO_LARGE, message),
+        Denied::Unreadable(_, message) => (StatusCode::BAD_REQUEST, message),
+    })
+}
+
+fn too_large(door: &Door) -> Failure {
+    door.refuse(Transport::Http, Reason::TooLarge);
+    let cap = door.limits.bytes;
+    let text = format!("the request is larger than {cap} bytes; send smaller batches");
+    (StatusCode::PAYLOAD_TOO_LARGE, text)
+}
+
+enum Broken {
+    TooLarge,
+    Cut(String),
+}
+
+/// The whole body, up to a cap.
+async fn collect(mut body: Body, cap: usize) -> Result<Vec<u8>, Broken> {
+    let mut out = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| Broken::Cut(format!("the body broke off: {e}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if out.len() + data.len() > cap {
+            return Err(Broken::TooLarge);
+        }
+        out.extend_from_slice(&data);
+    }
+    Ok(out)
+}
+
+fn success(form: Form, signal: Signal, accepted: Accepted) -> Response<Body> {
+    let body = match form {
+        Form::Protobuf => super::grpc::reply(signal, accepted),
+        Form::Json => match accepted.message {
+            None => b"{}".to_vec(),
+            Some(message) => {
+                let rejected = match signal {
+                    Signal::Traces => "rejectedSpans",
+                    Signal::Metrics => "rejectedDataPoints",
+                    Signal::Logs => "rejectedLogRecords",
+                };
+                // 64-bit numbers are text in protobuf's JSON.
+                let count = accepted.rejected.to_string();
+                let partial = serde_json::json!({ rejected: count, "errorMessage": message });
+                serde_json::json!({ "partialSuccess": partial }).to_string().into_bytes()
+            }
+        },
+    };
+    answer(form, StatusCode::OK, body)
+}
+
+/// A `google.rpc.Status` in the form of the question.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+fn failure(form: Form, code: StatusCode, message: &str) -> Response<Body> {
+    let rpc = match code {
+        StatusCode::SERVICE_UNAVAILABLE => tonic::Code::Unavailable,
+        StatusCode::PAYLOAD_TOO_LARGE => tonic::Code::ResourceExhausted,
+        _ => tonic::Code::InvalidArgument,
+    } as i32;
+    let body = match form {
+        Form::Protobuf => RpcStatus { code: rpc, message: message.to_owned() }.encode_to_vec(),
+        Form::Json => {
+            serde_json::json!({ "code": rpc, "message": message }).to_string().into_bytes()
+        }
+    };
+    let mut response = answer(form, code, body);
+    if code == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY, RETRY_AFTER.as_secs().into());
+    }
+    response
+}
+
+fn answer(form: Form, code: StatusCode, body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = code;
+    let value = hyper::header::HeaderValue::from_static(form.content_type());
+    response.headers_mut().insert(CONTENT_TYPE, value);
+    response
+}

@@ -1,0 +1,175 @@
+//! Longpole's counters about itself: doors, queue, process. In the `prometheus` crate's registry.
+//!
+//! What became of spans and points is counted by the engine, not here.
+
+use crate::door::Transport;
+use crate::ingest::otlp::Signal;
+use longpole_exporters::prometheus::{Family, Histogram as Buckets, Kind, Sample, Value};
+use longpole_model::signal::Reason;
+use prometheus::proto::MetricType;
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// The counters.
+#[derive(Debug)]
+pub struct Own {
+    registry: Registry,
+    received: IntCounterVec,
+    requests: IntCounterVec,
+    refused: IntCounterVec,
+    overloaded: IntCounterVec,
+    bytes: IntCounterVec,
+    /// Connections open, by port.
+    pub connections: IntGaugeVec,
+    /// Connections refused or closed by a limit.
+    pub closed: IntCounterVec,
+    /// Bytes that wait between doors and engine.
+    pub queued: IntGauge,
+    /// Requests evicted from the memory log.
+    pub evicted: IntCounter,
+}
+
+/// Label values of the closed lists that counters start with, so that a rate has a first point.
+const TRANSPORTS: [Transport; 2] = [Transport::Grpc, Transport::Http];
+
+impl Own {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// When two metrics have one name: a fault of this program.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let c = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(c.clone()))?;
+            Ok::<_, prometheus::Error>(c)
+        };
+        let own = Self {
+            received: counters(
+                "longpole_spans_received_total",
+                "Spans taken, by the way they came.",
+                &["transport"],
+            )?,
+            requests: counters(
+                "longpole_requests_total",
+                "Export requests taken.",
+                &["transport", "signal"],
+            )?,
+            refused: counters(
+                "longpole_rejected_requests_total",
+                "Export requests that could not be read.",
+                &["transport", "reason"],
+            )?,
+            overloaded: counters(
+                "longpole_overloaded_requests_total",
+                "Export requests that were told to come back.",
+                &["transport"],
+            )?,
+            bytes: counters(
+                "longpole_request_bytes_total",
+                "Bytes of requests taken, decompressed.",
+                &["transport"],
+            )?,
+            closed: counters(
+                "longpole_connections_closed_total",
+                "Connections that a limit closed.",
+                &["port", "reason"],
+            )?,
+            connections: IntGaugeVec::new(
+                Opts::new("longpole_connections", "Connections open."),
+                &["port"],
+            )?,
+            queued: IntGauge::new("longpole_queue_bytes", "Bytes between doors and engine.")?,
+            evicted: IntCounter::new(
+                "longpole_log_evicted_requests_total",
+                "Requests that left the memory log for newer ones.",
+            )?,
+            registry,
+        };
+        let build = IntGaugeVec::new(
+            Opts::new("longpole_build_info", "Always 1; the version is a label."),
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        own.registry.register(Box::new(build))?;
+        own.registry.register(Box::new(own.connections.clone()))?;
+        own.registry.register(Box::new(own.queued.clone()))?;
+        own.registry.register(Box::new(own.evicted.clone()))?;
+        #[cfg(target_os = "linux")]
+        own.registry
+            .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        for t in TRANSPORTS {
+            own.received.with_label_values(&[t.as_str()]);
+            own.overloaded.with_label_values(&[t.as_str()]);
+            for reason in [Reason::Malformed, Reason::TooLarge, Reason::BadEncoding] {
+                own.refused.with_label_values(&[t.as_str(), reason.as_str()]);
+            }
+        }
+        Ok(own)
+    }
+
+    /// A request was taken.
+    pub fn taken(&self, t: Transport, signal: Signal, items: (usize, usize), bytes: usize) {
+        let name = match signal {
+            Signal::Traces => "traces",
+            Signal::Metrics => "metrics",
+            Signal::Logs => "logs",
+        };
+        self.received.with_label_values(&[t.as_str()]).inc_by(items.0 as u64);
+        self.requests.with_label_values(&[t.as_str(), name]).inc();
+        self.bytes.with_label_values(&[t.as_str()]).inc_by(bytes as u64);
+    }
+
+    /// A request could not be read.
+    pub fn refused(&self, t: Transport, reason: Reason) {
+        self.refused.with_label_values(&[t.as_str(), reason.as_str()]).inc();
+    }
+
+    /// A request was told to come back.
+    pub fn overloaded(&self, t: Transport) {
+        self.overloaded.with_label_values(&[t.as_str()]).inc();
+    }
+
+    /// Everything as neutral families.
+    pub fn families(&self) -> Vec<Family> {
+        self.registry.gather().iter().filter_map(family).collect()
+    }
+}
+
+/// A registry's family in neutral form. Label names of ours are known; others cannot occur.
+fn family(f: &prometheus::proto::MetricFamily) -> Option<Family> {
+    let kind = match f.get_field_type() {
+        MetricType::COUNTER => Kind::Counter,
+        MetricType::GAUGE => Kind::Gauge,
+        MetricType::HISTOGRAM => Kind::Histogram,
+        MetricType::SUMMARY | MetricType::UNTYPED => return None,
+    };
+    let sample = |m: &prometheus::proto::Metric| {
+        let label = |name: &str| {
+            ["transport", "signal", "reason", "port", "version"].into_iter().find(|l| *l == name)
+        };
+        let labels = m.get_label().iter();
+        let labels = labels.filter_map(|l| Some((label(l.name())?, l.value().to_owned())));
+        let value = match kind {
+            Kind::Counter => Value::Number(m.get_counter().get_value()),
+            Kind::Gauge => Value::Number(m.get_gauge().get_value()),
+            Kind::Histogram => {
+                let h = m.get_histogram();
+                let buckets = h.get_bucket().iter();
+                Value::Histogram(Buckets {
+                    buckets: buckets
+                        .map(|b| (b.upper_bound(), b.cumulative_count() as f64))
+                        .collect(),
+                    sum: h.get_sample_sum(),
+                    count: h.get_sample_count() as f64,
+                })
+            }
+        };
+        Sample { labels: labels.collect(), value }
+    };
+    Some(Family {
+        name: f.name().to_owned(),
+        help: f.help().to_owned(),
+        kind,
+        samples: f.get_metric().iter().map(sample).collect(),
+    })
+}

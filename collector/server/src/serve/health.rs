@@ -1,0 +1,41 @@
+//! `/healthz`: the process answers. `/readyz`: it may be sent to, or which check fails.
+
+use super::Web;
+use axum::Json;
+use axum::extract::State;
+use hyper::StatusCode;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// The engine answers within this time, or is not ready.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Above this share of its bytes the queue is not ready for more.
+const FULL: f64 = 0.9;
+
+/// Alive.
+pub async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Ready, or the checks that fail.
+pub async fn ready(State(web): State<Web>) -> (StatusCode, Json<Value>) {
+    let draining = web.draining.load(Ordering::Acquire);
+    let engine = tokio::time::timeout(ANSWER, web.pipeline.ask(|_| ())).await;
+    let filled = web.pipeline.queued_bytes() as f64 / crate::pipeline::QUEUE_BYTES as f64;
+    let checks = [
+        ("accepting", !draining, "the collector is shutting down"),
+        ("engine", matches!(engine, Ok(Some(()))), "the engine does not answer within 2 s"),
+        ("queue", filled < FULL, "the queue between doors and engine is full"),
+    ];
+    let ready = checks.iter().all(|(_, ok, _)| *ok);
+    let list: Vec<Value> = checks
+        .iter()
+        .map(|(name, ok, why)| match ok {
+            true => json!({ "check": name, "ok": true }),
+            false => json!({ "check": name, "ok": false, "why": why }),
+        })
+        .collect();
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(json!({ "ready": ready, "checks": list, "durability": "none" })))
+}

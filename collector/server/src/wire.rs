@@ -1,0 +1,98 @@
+//! The stored and sent form of a [`WindowSummary`], version 1: self-contained and canonical.
+//!
+//! Ids that mean something in one process only are replaced by references into sorted dictionaries,
+//! so that the same content has the same bytes whoever wrote it. Knows no file and no socket.
+
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+use longpole_model::signal::{Operation, SeriesIdentity, Tally};
+
+pub use decode::decode;
+pub use encode::encode;
+
+/// Version written.
+pub const FORMAT: u32 = 1;
+/// Oldest version of a reader that understands what is written.
+pub const OLDEST_READER: u32 = 1;
+
+/// What the ids of a summary stand for.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// By operation id.
+    pub operations: &'a [Operation],
+    /// By version id; the first is "not said".
+    pub versions: &'a [String],
+    /// By series id.
+    pub series: &'a [SeriesIdentity],
+}
+
+/// The names that came with a decoded summary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dictionary {
+    /// By operation id, sorted.
+    pub operations: Vec<Operation>,
+    /// By version id; the first is "not said", the rest is sorted.
+    pub versions: Vec<String>,
+    /// By series id, sorted.
+    pub series: Vec<SeriesIdentity>,
+}
+
+impl Dictionary {
+    /// Borrows the names.
+    pub fn names(&self) -> Names<'_> {
+        Names { operations: &self.operations, versions: &self.versions, series: &self.series }
+    }
+}
+
+/// Why bytes are no summary that this version can read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// The bytes are no message of the format.
+    #[error("not a window summary: {0}")]
+    Malformed(String),
+    /// Written by a later version that older readers cannot follow.
+    #[error(
+        "written in format {format}, which needs a reader of format {oldest_reader}; this is a \
+         reader of format {FORMAT}: upgrade it, or go back to the version that wrote it"
+    )]
+    TooNew {
+        /// Format of the bytes.
+        format: u32,
+        /// Oldest reader they allow.
+        oldest_reader: u32,
+    },
+    /// Traces were dealt to shards by another hash.
+    #[error("traces were dealt to shards by hash version {version}, seed {seed:#x}")]
+    OtherShardHash {
+        /// Version of the hash.
+        version: u32,
+        /// Its seed.
+        seed: u64,
+    },
+    /// A reference, code or order that cannot be.
+    #[error("not a window summary: bad {0}")]
+    Bad(&'static str),
+}
+
+/// Counters of a tally in the order of the format; new ones go to the end.
+fn counters(t: &mut Tally) -> [&mut u64; 14] {
+    [
+        &mut t.overflow_spans,
+        &mut t.overflow_points,
+        &mut t.long,
+        &mut t.not_kept,
+        &mut t.rootless,
+        &mut t.after_close,
+        &mut t.duplicate_ids,
+        &mut t.traces,
+        &mut t.segments,
+        &mut t.overflow_rows,
+        &mut t.replaced_text,
+        &mut t.truncated,
+        &mut t.not_finite,
+        &mut t.logs,
+    ]
+}

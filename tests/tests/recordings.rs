@@ -1,0 +1,129 @@
+//! Recordings end to end, through the binary: the committed one, all of the lab's faults, and the real
+//! ones where they are at hand.
+
+use longpole_lab::{Fault, Options, record};
+use longpole_tests::binary::{json, root, run};
+use serde_json::Value;
+
+const RECORDING: &str = "tests/recordings/n-plus-one.otlp.binpb.zst";
+
+#[test]
+fn the_committed_recording_is_what_the_lab_makes() {
+    let options = Options { requests_per_second: 8.0, ..Options::default() };
+    let made = record(Fault::NPlusOne, 1, &options);
+    let packed = std::fs::read(root().join(RECORDING)).expect("the recording");
+    let kept = zstd::decode_all(packed.as_slice()).expect("zstd");
+    assert!(
+        kept == made.frames(),
+        "longpole lab record --fault n-plus-one --rate 8 --out tests/recordings"
+    );
+    let labels = std::fs::read_to_string(root().join("tests/recordings/n-plus-one.labels.json"));
+    assert_eq!(labels.expect("labels"), made.labels);
+}
+
+#[test]
+fn the_readmes_first_command_names_the_culprit() {
+    let out = run(&["replay", RECORDING]);
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    for said in [
+        "verdict: chatty calls at orders",
+        "deploy of orders, 1.4.0 -> 1.5.0",
+        "SELECT order_",
+        "Hand-off to database",
+        "0 unexplained",
+    ] {
+        assert!(text.contains(said), "{said} is missing:\n{text}");
+    }
+}
+
+#[test]
+fn shards_and_repetition_change_no_byte() {
+    let one = run(&["replay", "--json", RECORDING]).stdout;
+    assert!(one.len() > 10_000);
+    for shards in ["1", "2", "8"] {
+        assert!(
+            run(&["replay", "--json", "--shards", shards, RECORDING]).stdout == one,
+            "{shards} shards"
+        );
+    }
+}
+
+#[test]
+fn a_verdict_is_retold() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("r.json");
+    std::fs::write(&file, run(&["replay", "--json", RECORDING]).stdout).expect("written");
+    let shown = file.display().to_string();
+    let out = run(&["investigations", "explain", &shown]);
+    let text = String::from_utf8_lossy(&out.stdout);
+    for said in
+        ["test: one-sided CUSUM", "samples, baseline and window", "95 % interval", "uled out"]
+    {
+        assert!(text.contains(said), "{said} is missing:\n{text}");
+    }
+    let found = json(&run(&["investigations", "explain", &shown, "--json"]));
+    assert_eq!(found["bottlenecks"][0]["kind"], "chatty_calls");
+    assert_eq!(run(&["investigations", "explain", &shown, "nosuch"]).status.code(), Some(2));
+}
+
+fn diagnose(file: &str, labels: &Value) -> Value {
+    let span = |k: &str| {
+        let at = |e: &str| labels[k][e].as_u64().expect("a time");
+        format!("{}/{}", at("start_unix_nano"), at("end_unix_nano"))
+    };
+    let (normal, fault) = (span("normal"), span("fault"));
+    json(&run(&["diagnose", file, "--json", "--baseline", &normal, "--window", &fault]))
+}
+
+#[test]
+fn the_labs_faults_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut wrong = Vec::new();
+    for seed in 1..=2 {
+        // Load alone is left out: at six times the demand several services show processor first.
+        for fault in Fault::ALL.into_iter().filter(|f| *f != Fault::Load) {
+            let made = record(fault, seed, &Options::default());
+            let file = folder.path().join("case.binpb");
+            std::fs::write(&file, made.frames()).expect("written");
+            let labels: Value = serde_json::from_str(&made.labels).expect("labels");
+            let said = diagnose(&file.display().to_string(), &labels);
+            let first = &said["candidates"][0];
+            let right = match fault.culprit() {
+                None => first.is_null(),
+                Some(culprit) => {
+                    first["service"] == culprit
+                        && fault.kinds().iter().any(|k| first["kind"] == *k)
+                        && first["specialist"].as_str().is_some_and(|s| !s.is_empty())
+                }
+            };
+            if !right {
+                wrong.push(format!(
+                    "{} seed {seed}: {} {}",
+                    fault.name(),
+                    first["service"],
+                    first["kind"]
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn real_recordings_balance_their_accounts() {
+    let data = root().join("../shared/data/rca-dev");
+    if !data.is_dir() {
+        eprintln!("SKIPPED: no recordings of real faults beside this checkout");
+        return;
+    }
+    let mut seen = 0;
+    for case in std::fs::read_dir(data).expect("cases").flatten().filter(|c| c.path().is_dir()) {
+        let said = json(&run(&["replay", "--json", &case.path().display().to_string()]));
+        for signal in ["spans", "points"] {
+            assert_eq!(said["accounting"][signal]["unexplained"], 0, "{:?}", case.path());
+        }
+        seen += 1;
+    }
+    assert!(seen >= 28, "{seen} cases");
+}

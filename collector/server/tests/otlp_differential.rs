@@ -176,8 +176,10 @@ fn check_span(built: &Span, walked: &SpanRecord, batch: &Batch, index: usize) {
         let told = built.events.iter().filter(|e| e.name == event);
         told.filter_map(|e| word(&e.attributes, &[key])).next_back().map(kept)
     };
+    let threw = built.events.iter().any(|e| e.name == "exception");
     let error = events("exception", "exception.type")
-        .or(word(&built.attributes, &["error.type"]).map(kept));
+        .or(word(&built.attributes, &["error.type"]).map(kept))
+        .or(threw.then(|| "exception".to_owned()));
     assert_eq!(said(AttributeKey::ErrorType), error);
     let plan = events("longpole.query_plan", "longpole.query_plan.finding");
     assert_eq!(said(AttributeKey::QueryPlan), plan);

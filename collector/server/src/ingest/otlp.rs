@@ -29,7 +29,7 @@ pub use refusal::Refusal;
 
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
 
-/// Caps of one request. The defaults are DELIVERY 4's.
+/// Caps of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Bytes of one request after decompression.
@@ -42,8 +42,8 @@ pub struct DecodeLimits {
     pub depth: u32,
     /// Bytes of one kept text.
     pub text: usize,
-    /// Attributes kept of one metric point.
-    pub point_attributes: usize,
+    /// Attributes of one span, and of one metric point, that are looked at.
+    pub attributes_per_item: usize,
     /// Buckets of one histogram point.
     pub buckets: usize,
 }
@@ -56,7 +56,7 @@ impl Default for DecodeLimits {
             attributes: 1_048_576,
             depth: 32,
             text: 4096,
-            point_attributes: 128,
+            attributes_per_item: 128,
             buckets: 10_000,
         }
     }

@@ -58,7 +58,7 @@ pub(crate) fn point_times(
     } else if time > horizon {
         Some((Reason::BadTime, "is more than an hour ahead of this machine's clock"))
     } else if start > time {
-        Some((Reason::BadPoint, "starts after it was measured"))
+        Some((Reason::BadTime, "starts after it was measured"))
     } else {
         None
     }

@@ -21,6 +21,7 @@ pub(super) fn request(
         items: limits.items,
         attributes: limits.attributes,
         depth: limits.depth,
+        bytes: limits.bytes,
         refused: None,
     };
     let mut json = serde_json::Deserializer::from_slice(body);
@@ -40,11 +41,15 @@ pub(super) fn request(
                 reason: Reason::TooDeep,
                 message: format!("attribute values nested deeper than {}", limits.depth),
             },
+            Some(Reason::TooLarge) => Refusal {
+                reason: Reason::TooLarge,
+                message: format!("more than {} bytes as protobuf", limits.bytes),
+            },
             Some(reason) => Refusal {
                 reason,
                 message: format!(
-                    "more than {} spans or points or {} attributes in one request; send smaller \
-                     batches",
+                    "too many spans, points or attributes: at most {} and {} are taken in one \
+                     request; send smaller batches",
                     limits.items, limits.attributes
                 ),
             },
@@ -59,6 +64,7 @@ struct Writer {
     items: u32,
     attributes: u32,
     depth: u32,
+    bytes: usize,
     refused: Option<Reason>,
 }
 
@@ -106,6 +112,15 @@ impl Writer {
         if let Some(body) = self.out.get_mut(start..) {
             body.rotate_right(length);
         }
+    }
+
+    /// Numbers grow when they are re-encoded: `0,` in a list becomes eight bytes.
+    fn fits<E: Error>(&mut self) -> Result<(), E> {
+        if self.out.len() <= self.bytes {
+            return Ok(());
+        }
+        self.refused = Some(Reason::TooLarge);
+        Err(E::custom(Reason::TooLarge.as_str()))
     }
 
     fn take(&mut self, counts: Counts) -> Result<(), Reason> {
@@ -215,7 +230,7 @@ impl<'de> DeserializeSeed<'de> for Value<'_> {
                 if let Some(written) = write(shape, value) {
                     self.writer.field(self.field.number, &written);
                 }
-                Ok(())
+                self.writer.fits()
             }
             Shape::One(_) | Shape::Many(_) | Shape::Packed(_) => d.deserialize_any(self),
         }
@@ -269,6 +284,7 @@ fn packed<'de, A: SeqAccess<'de>>(
         // An unreadable number in a list is no number: the list must keep its length.
         let value = write(shape, value).unwrap_or(Written::Fixed64(f64::NAN.to_bits()));
         writer.value(&value);
+        writer.fits()?;
     }
     writer.close(start);
     Ok(())

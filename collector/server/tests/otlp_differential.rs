@@ -234,8 +234,14 @@ fn good_points(metric: &Metric) -> usize {
             let fits =
                 |p: &&opentelemetry_proto::tonic::metrics::v1::ExponentialHistogramDataPoint| {
                     let sides = [&p.positive, &p.negative].into_iter().flatten();
-                    let sum: u64 = sides.map(|s| s.bucket_counts.iter().sum::<u64>()).sum();
-                    timely(0, p.time_unix_nano)
+                    let sum: u64 = sides.clone().map(|s| s.bucket_counts.iter().sum::<u64>()).sum();
+                    // No number lies in a bucket that begins at 2^1024.
+                    let real = sides.clone().all(|s| {
+                        let filled =
+                            s.bucket_counts.iter().zip(s.offset..).filter(|(n, _)| **n > 0);
+                        filled.map(|(_, i)| f64::from(i) * 2f64.powi(-p.scale)).all(|e| e < 1024.0)
+                    });
+                    real && timely(0, p.time_unix_nano)
                         && sum + p.zero_count == p.count
                         && (-10..=20).contains(&p.scale)
                 };

@@ -151,7 +151,12 @@ fn series_do_not_outgrow_their_request() {
         (0..n).flat_map(|i| wrap(6, &one(i))).collect()
     };
     let summary = [at(3, T0), attributes, quantiles(128)].concat();
-    assert_eq!(refusal(metric(b"s", 11, &wrap(1, &summary).repeat(20))), Reason::TooLarge);
+    let other = |i: u8| wrap(7, &[wrap(1, b"other"), wrap(2, &wrap(1, &[b'a' + i]))].concat());
+    let different: Vec<u8> =
+        (0..4).flat_map(|i| wrap(1, &[summary.clone(), other(i)].concat())).collect();
+    assert_eq!(refusal(metric(b"s", 11, &different)), Reason::TooLarge);
+    // Of one and the same series nothing is built, but each point is read for each quantile.
+    assert_eq!(refusal(metric(b"s", 11, &wrap(1, &summary).repeat(30))), Reason::TooLarge);
 
     // Beyond that many, a summary is refused alone.
     let many = metric(b"s", 11, &wrap(1, &[at(3, T0), quantiles(129)].concat()));

@@ -1,6 +1,7 @@
 //! The walk against prost: random requests are built, encoded, walked, and every accepted field is
 //! compared with what the built message says. JSON of the same message must say the same.
 
+#[path = "common/requests.rs"]
 mod common;
 
 use common::{T0, metrics, said, traces};

@@ -5,6 +5,7 @@
 //! longpole-collector --test otlp_hostile campaign -- --nocapture` runs a long campaign from a seed
 //! (`LONGPOLE_FUZZ_SEED`) and prints it.
 
+#[path = "common/requests.rs"]
 mod common;
 
 use common::{T0, metrics, traces};

@@ -126,14 +126,14 @@ fn decode(
     let walked =
         told.map_or_else(|| detect::told(&payload), |told| Ok(Some(told))).and_then(|found| {
             match found {
-                Some(Signal::Traces) => {
+                // Where nothing tells, items are counted and refused as spans without ids.
+                Some(Signal::Traces) | None => {
                     spans::walk(&payload, limits, now, &mut batch, &mut rejections)
                 }
                 Some(Signal::Metrics) => {
                     metrics::walk(&payload, limits, now, &mut batch, &mut rejections)
                 }
                 Some(Signal::Logs) => logs::walk(&payload, limits, &mut rejections),
-                None => Ok(()),
             }
         });
     match walked {

@@ -75,7 +75,7 @@ fn a_cut_recording_is_read_as_far_as_it_goes() {
     bytes.extend_from_slice(&second[..second.len() - 7]);
     let (code, said, talk) = replay(&bytes);
     assert_eq!((code, received(&said)), (Some(0), 10));
-    assert!(talk.contains("cut short"), "{talk}");
+    assert!(talk.contains("cut off"), "{talk}");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_lying_length_allocates_nothing_and_tells() {
     bytes.extend_from_slice(&[0xff, 0xff, 0xff, 0xf0, 1, 2, 3]);
     let (code, said, talk) = replay(&bytes);
     assert_eq!((code, received(&said)), (Some(0), 10));
-    assert!(talk.contains("the framing is lost"), "{talk}");
+    assert!(talk.contains("length prefix"), "{talk}");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn one_broken_message_does_not_take_the_others_along() {
     bytes.extend(frame(&request((11..=20).map(span).collect())));
     let (_, said, talk) = replay(&bytes);
     assert_eq!(received(&said), 20);
-    assert!(talk.contains("left out"), "{talk}");
+    assert!(talk.contains("skipped") || talk.contains("refused"), "{talk}");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn lines_that_are_no_requests_are_told_by_number() {
     let text = format!("{good}\n{{\"nonsense\": 1}}\nnot json\n{good}\n");
     let (code, said, talk) = replay(text.as_bytes());
     assert_eq!((code, received(&said)), (Some(0), 2));
-    assert!(talk.contains("-:2:") && talk.contains("-:3:"), "{talk}");
+    assert!(talk.contains("line 2") && talk.contains("line 3"), "{talk}");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn megabytes_of_empty_items_stay_small() {
     let said = json(&out);
     assert_eq!(received(&said), 5);
     let talk = String::from_utf8_lossy(&out.stderr);
-    assert!(talk.contains("more than 131072"), "{talk}");
+    assert!(talk.contains("at most 131072") || talk.contains("at most 131,072"), "{talk}");
     assert!(peak > 0 && peak < 64 << 10, "peak {peak} KiB");
 }
 
@@ -227,7 +227,7 @@ fn paths_that_cannot_be_read_are_named() {
     let empty = tempfile::tempdir().expect("a folder");
     let out = run(&["replay", &empty.path().display().to_string()]);
     assert_eq!(out.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&out.stderr).contains("no OTLP recording"));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("no recording"));
 }
 
 #[test]

@@ -125,6 +125,6 @@ fn a_folder_takes_recordings_only_and_each_once() {
     assert!(replay.next().is_none());
     assert!(replay.requests().total() >= 1);
     let said = replay.notes().0[0].to_string();
-    assert!(said.contains("labels.json:1: left out: not OTLP"), "{said}");
+    assert!(said.contains("labels.json, line 1: skipped: not OTLP"), "{said}");
     let _ = json::any(b"{}", &DecodeLimits::default(), None).unwrap_err();
 }

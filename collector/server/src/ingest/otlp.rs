@@ -29,7 +29,7 @@ pub use refusal::Refusal;
 
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
 
-/// Caps of one request. The defaults are DELIVERY 4's.
+/// Caps of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Bytes of one request after decompression.
@@ -42,8 +42,8 @@ pub struct DecodeLimits {
     pub depth: u32,
     /// Bytes of one kept text.
     pub text: usize,
-    /// Attributes kept of one metric point.
-    pub point_attributes: usize,
+    /// Attributes of one span, and of one metric point, that are looked at.
+    pub attributes_per_item: usize,
     /// Buckets of one histogram point.
     pub buckets: usize,
 }
@@ -56,7 +56,7 @@ impl Default for DecodeLimits {
             attributes: 1_048_576,
             depth: 32,
             text: 4096,
-            point_attributes: 128,
+            attributes_per_item: 128,
             buckets: 10_000,
         }
     }
@@ -126,15 +126,14 @@ fn decode(
     let walked =
         told.map_or_else(|| detect::told(&payload), |told| Ok(Some(told))).and_then(|found| {
             match found {
-                Some(Signal::Traces) => {
+                // Where nothing tells, items are counted and refused as spans without ids.
+                Some(Signal::Traces) | None => {
                     spans::walk(&payload, limits, now, &mut batch, &mut rejections)
                 }
                 Some(Signal::Metrics) => {
                     metrics::walk(&payload, limits, now, &mut batch, &mut rejections)
                 }
                 Some(Signal::Logs) => logs::walk(&payload, limits, &mut rejections),
-                // Nothing in it tells: it is read as spans, so that what is there is counted.
-                None => spans::walk(&payload, limits, now, &mut batch, &mut rejections),
             }
         });
     match walked {

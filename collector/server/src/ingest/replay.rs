@@ -33,13 +33,22 @@ pub enum ReplayError {
     },
     /// A folder holds no recording.
     #[error(
-        "no OTLP recording in {}: looked for .binpb, .json and .jsonl files (also .zst, .gz) that \
+        "no recording in {}: looked for .binpb, .json and .jsonl files (also .zst, .gz) that \
          hold spans, metrics or logs",
         path.display()
     )]
     Empty {
         /// The folder.
         path: PathBuf,
+    },
+    /// More files than can be open at a time.
+    #[error(
+        "{files} files: at most {MOST_FILES} are merged at a time. Replay a part of them, or \
+         concatenate length-prefixed files."
+    )]
+    TooMany {
+        /// Found.
+        files: usize,
     },
     /// Standard input was named twice.
     #[error("standard input (-) can be read once only")]
@@ -53,6 +62,9 @@ pub enum ReplayError {
         source: std::io::Error,
     },
 }
+
+/// Files that are open at a time: systems give a process 1,024 by default.
+const MOST_FILES: usize = 900;
 
 /// One decoded message of a recording.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +106,9 @@ impl Replay {
     ) -> Result<Self, ReplayError> {
         let mut notes = Notes::default();
         let files = find::recordings(paths, &mut notes)?;
+        if files.len() > MOST_FILES {
+            return Err(ReplayError::TooMany { files: files.len() });
+        }
         let mut sources = Vec::with_capacity(files.len());
         let mut total = Some(0u64);
         for (index, path) in files.iter().enumerate() {

@@ -71,31 +71,116 @@ fn corpus() -> Vec<Vec<u8>> {
 #[test]
 fn every_cut_is_answered() {
     for seed in corpus() {
-        let step = (seed.len() / 400).max(1);
+        // Every byte of what is small, and a few hundred places of what is not.
+        let step = (seed.len() / 4_000).max(1);
         for cut in (0..seed.len()).step_by(step) {
             fuzz(&seed[..cut]);
         }
     }
 }
 
+/// `body` as field `number` of a message.
+fn wrap(number: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = vec![number << 3 | 2];
+    let mut n = body.len();
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+    out.extend_from_slice(body);
+    out
+}
+
+/// A request of one metric.
+fn metric(name: &[u8], data: u8, points: &[u8]) -> Vec<u8> {
+    let metric = [wrap(1, name), wrap(data, points)].concat();
+    wrap(1, &wrap(2, &wrap(2, &metric)))
+}
+
+/// A time as field `number`.
+fn at(number: u8, time: u64) -> Vec<u8> {
+    [&[number << 3 | 1][..], &time.to_le_bytes()].concat()
+}
+
+fn refusal(request: Vec<u8>) -> Reason {
+    let limits = DecodeLimits::default();
+    otlp::metrics(request, &limits, Some(NOW)).expect_err("too much").reason
+}
+
 #[test]
 fn two_million_empty_spans_are_refused_before_anything_is_built() {
     // Each is two bytes: field 2 of a scope, of length 0.
-    let spans = [0x12, 0x00].repeat(2_000_000);
-    let wrap = |field: u8, body: &[u8]| {
-        let mut out = vec![field << 3 | 2];
-        let mut n = body.len();
-        while n >= 0x80 {
-            out.push(n as u8 | 0x80);
-            n >>= 7;
-        }
-        out.push(n as u8);
-        out.extend_from_slice(body);
-        out
-    };
-    let request = wrap(1, &wrap(2, &spans));
+    let request = wrap(1, &wrap(2, &[0x12, 0x00].repeat(2_000_000)));
     let refused = otlp::traces(request, &DecodeLimits::default(), Some(NOW)).expect_err("too many");
     assert_eq!(refused.reason, Reason::TooManyItems);
+}
+
+#[test]
+fn a_name_of_megabytes_is_not_read_again_for_each_point() {
+    let point = wrap(1, &[at(3, T0), at(4, 1f64.to_bits())].concat());
+    let request = metric(&vec![b'n'; 16 << 20], 5, &point.repeat(100_000));
+    let began = Instant::now();
+    let (batch, _) = otlp::metrics(request, &DecodeLimits::default(), Some(NOW)).expect("taken");
+    assert_eq!((batch.points.len(), batch.series.len()), (100_000, 1));
+    assert_eq!(batch.series[0].name.len(), DecodeLimits::default().text);
+    // Read again each time, it would take minutes.
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}
+
+#[test]
+fn series_do_not_outgrow_their_request() {
+    // A long name stands once on the wire and once in each series.
+    let mut points = Vec::new();
+    for i in 0..100_000u32 {
+        let value = wrap(2, &wrap(1, &i.to_be_bytes().map(|b| b'a' + b % 16)));
+        let attribute = wrap(7, &[wrap(1, format!("k{i}").as_bytes()), value].concat());
+        points.extend(wrap(1, &[at(3, T0), at(4, 1f64.to_bits()), attribute].concat()));
+    }
+    assert_eq!(refusal(metric(&[b'n'; 4_096], 5, &points)), Reason::TooLarge);
+
+    // The attributes of a summary are repeated for each quantile.
+    let text = wrap(2, &wrap(1, &[b'v'; 4_000]));
+    let attributes: Vec<u8> = (0..100)
+        .flat_map(|i| wrap(7, &[wrap(1, format!("k{i}").as_bytes()), text.clone()].concat()))
+        .collect();
+    let quantiles = |n: u32| -> Vec<u8> {
+        let one = |i: u32| at(1, (f64::from(i) / 1e6).to_bits());
+        (0..n).flat_map(|i| wrap(6, &one(i))).collect()
+    };
+    let summary = [at(3, T0), attributes, quantiles(128)].concat();
+    let other = |i: u8| wrap(7, &[wrap(1, b"other"), wrap(2, &wrap(1, &[b'a' + i]))].concat());
+    let different: Vec<u8> =
+        (0..4).flat_map(|i| wrap(1, &[summary.clone(), other(i)].concat())).collect();
+    assert_eq!(refusal(metric(b"s", 11, &different)), Reason::TooLarge);
+    // Of one and the same series nothing is built, but each point is read for each quantile.
+    assert_eq!(refusal(metric(b"s", 11, &wrap(1, &summary).repeat(30))), Reason::TooLarge);
+
+    // Beyond that many, a summary is refused alone.
+    let many = metric(b"s", 11, &wrap(1, &[at(3, T0), quantiles(129)].concat()));
+    let (batch, said) = otlp::metrics(many, &DecodeLimits::default(), Some(NOW)).expect("taken");
+    assert_eq!((batch.points.len(), said.points.total()), (0, 1));
+
+    // A bucket of one byte becomes sixteen.
+    let counts = wrap(8, &wrap(2, &[1; 10_000]));
+    let point = [at(3, T0), at(4, 10_000), vec![6 << 3, 20], counts].concat();
+    let exponential = [wrap(1, &point).repeat(1_000), vec![2 << 3, 2]].concat();
+    assert_eq!(refusal(metric(b"e", 10, &exponential)), Reason::TooLarge);
+}
+
+#[test]
+fn numbers_in_json_do_not_grow_beyond_the_cap() {
+    let lists = [
+        r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"histogram":{"dataPoints":[{"bucketCounts":["#,
+        r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"#,
+    ];
+    let limits = DecodeLimits { bytes: 1 << 20, ..DecodeLimits::default() };
+    let zeros = [lists[0], &"0,".repeat(500_000)].concat();
+    let names = [lists[1], &"1e308,\"name\":".repeat(50_000)].concat();
+    for text in [zeros, names] {
+        let refused = json::any(text.as_bytes(), &limits, Some(NOW)).expect_err("too much");
+        assert_eq!(refused.reason, Reason::TooLarge, "{refused}");
+    }
 }
 
 /// Changes a few places: bits, bytes, lengths, pieces moved about.

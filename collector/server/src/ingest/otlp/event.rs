@@ -3,14 +3,16 @@
 use super::value::{Budget, key_value};
 use super::wire::{Fault, Fields, Flaw, Value};
 
-/// Name of the event that says what a query's plan showed.
-pub(crate) const QUERY_PLAN_EVENT: &str = "longpole.query_plan";
-/// Its attribute with the finding, e.g. `full_scan orders`.
-pub(crate) const QUERY_PLAN_FINDING: &str = "longpole.query_plan.finding";
+/// Names of the event that says what a query's plan showed: ours, and how conventions would name it.
+const QUERY_PLAN_EVENTS: [&[u8]; 2] = [b"longpole.query_plan", b"db.query.plan"];
+/// Their attribute with the finding, e.g. `full_scan orders`.
+const QUERY_PLAN_FINDINGS: [&[u8]; 2] = [b"longpole.query_plan.finding", b"db.query.plan.finding"];
 
 /// What a span's events said. The last of a sort wins: it is the one that left the span.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Told<'a> {
+    /// Whether there was an exception.
+    pub(crate) threw: bool,
     /// `exception.type` of an exception.
     pub(crate) exception: Option<&'a [u8]>,
     /// A query plan's finding.
@@ -34,7 +36,7 @@ pub(crate) fn event<'a>(
                 let (key, value) = key_value(attribute, budget)?;
                 if key == b"exception.type" {
                     exception = value.text();
-                } else if key == QUERY_PLAN_FINDING.as_bytes() {
+                } else if QUERY_PLAN_FINDINGS.contains(&key) {
                     plan = value.text();
                 }
             }
@@ -43,8 +45,9 @@ pub(crate) fn event<'a>(
         }
     }
     if name == b"exception" {
+        told.threw = true;
         told.exception = exception.or(told.exception);
-    } else if name == QUERY_PLAN_EVENT.as_bytes() {
+    } else if QUERY_PLAN_EVENTS.contains(&name) {
         told.plan = plan.or(told.plan);
     }
     Ok(())

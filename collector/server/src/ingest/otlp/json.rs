@@ -8,6 +8,7 @@
 mod encode;
 mod scalar;
 mod schema;
+mod writer;
 
 use super::{DecodeLimits, Refusal, Signal};
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};

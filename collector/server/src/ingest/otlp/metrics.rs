@@ -133,6 +133,9 @@ impl<'a> Walk<'a, '_> {
                 _ => {}
             }
         }
+        // Names are read again for each point: no more of them than is kept.
+        let most = self.limits.text.saturating_add(5);
+        let (name, unit) = (name.get(..most).unwrap_or(name), unit.get(..most).unwrap_or(unit));
         // Of several kinds the last one counts, with all its pieces.
         let mut metric = Metric { name, unit, temporality: None, monotonic: false, sender };
         let mut fields = Fields::of(message);
@@ -230,6 +233,9 @@ impl<'a> Walk<'a, '_> {
             return Ok(series);
         }
         let row = key.row(&self.limits, self.rejections)?;
+        let texts = row.attributes.iter().map(|(k, v)| k.len() + v.len() + 2 * size_of::<String>());
+        let size = texts.sum::<usize>() + row.name.len() + row.unit.len();
+        self.budget.build(size, key.attributes.point)?;
         let seed = self.dictionary.seed();
         Ok(self.series.file(seed, (hash, key), &mut self.batch.series, row))
     }

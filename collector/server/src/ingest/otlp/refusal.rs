@@ -24,6 +24,7 @@ pub(super) fn of(fault: Fault, payload: &[u8], limits: &DecodeLimits) -> Refusal
     let reason = match fault.flaw {
         Flaw::TooManyItems | Flaw::TooManyAttributes => Reason::TooManyItems,
         Flaw::TooDeep => Reason::TooDeep,
+        Flaw::TooMuch => Reason::TooLarge,
         Flaw::Truncated
         | Flaw::LyingLength
         | Flaw::FieldNumber
@@ -40,14 +41,17 @@ pub(super) fn of(fault: Fault, payload: &[u8], limits: &DecodeLimits) -> Refusal
         Flaw::Group => "not OTLP protobuf: a group that is not closed".into(),
         Flaw::TooManyItems => {
             format!(
-                "more than {} spans or points in one request; send smaller batches",
+                "too many spans or points: at most {} are taken in one request; send smaller batches",
                 limits.items
             )
         }
         Flaw::TooManyAttributes => format!(
-            "more than {} attributes in one request; send smaller batches",
+            "too many attributes: at most {} are taken in one request; send smaller batches",
             limits.attributes
         ),
+        Flaw::TooMuch => {
+            "series that grow far beyond the bytes they came in; send smaller batches".into()
+        }
         Flaw::TooDeep => format!("attribute values nested deeper than {}", limits.depth),
     };
     Refusal { reason, message: format!("{what}{at}") }

@@ -54,7 +54,8 @@ pub(crate) fn resource(
 
     let mut text = |value: Scalar<'_>| written(value, limits.text, rejections);
     let service = text(service);
-    let is_gpu = hardware_type.text() == Some(b"gpu");
+    // Hardware that does not say what it is counts as a GPU: hosts are named by `host.name`.
+    let is_gpu = hardware_type.text().is_none_or(|t| t == b"gpu");
     Ok(Resource {
         tenant: String::new(),
         environment: text(first(environment)),
@@ -97,6 +98,8 @@ pub(crate) fn written(value: Scalar<'_>, cap: usize, rejections: &mut Rejections
         Scalar::Text(raw) => clean(raw, cap, rejections),
         Scalar::Bool(b) => b.to_string(),
         Scalar::Int(n) => n.to_string(),
+        // In full, 1e308 has 309 digits: a number may not become much longer than it was sent.
+        Scalar::Double(x) if x != 0.0 && !(1e-5..1e16).contains(&x.abs()) => format!("{x:e}"),
         Scalar::Double(x) => x.to_string(),
     }
 }

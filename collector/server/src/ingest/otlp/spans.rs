@@ -33,6 +33,7 @@ pub(super) fn walk(
 ) -> Result<(), Fault> {
     let mut walk = Walk {
         base: address(payload),
+        most: limits.attributes_per_item,
         horizon: horizon(now),
         budget: Budget::new(limits),
         dictionary: Dictionary::new(limits),
@@ -69,6 +70,8 @@ struct Said<'a> {
 
 struct Walk<'a, 'b> {
     base: usize,
+    /// Attributes of one span that are looked at.
+    most: usize,
     horizon: Timestamp,
     budget: Budget,
     dictionary: Dictionary<'a>,
@@ -111,17 +114,15 @@ impl<'a> Walk<'a, '_> {
     #[inline(always)]
     fn read(&mut self, message: &'a [u8]) -> Result<Said<'a>, Fault> {
         self.known.clear();
+        let mut seen = 0;
         let mut said = Said::default();
-        let mut attributes = 0;
         let mut fields = Fields::of(message);
         while let Some(field) = fields.next()? {
             match field {
                 (9, Value::Bytes(attribute)) => {
                     let (key, value) = key_value(attribute, &mut self.budget)?;
-                    attributes += 1;
-                    if let Some(key) = find(key)
-                        && attributes <= SPAN_ATTRIBUTES
-                    {
+                    seen += 1;
+                    if let Some(key) = find(key).filter(|_| seen <= self.most) {
                         self.known.set(key, value);
                     }
                 }
@@ -145,7 +146,7 @@ impl<'a> Walk<'a, '_> {
                 _ => {}
             }
         }
-        self.rejections.truncated += u64::from(attributes > SPAN_ATTRIBUTES);
+        self.rejections.truncated += u64::from(seen > self.most);
         Ok(said)
     }
 
@@ -208,6 +209,8 @@ impl<'a> Walk<'a, '_> {
             self.attribute(AttributeKey::ErrorType, Name::one(error));
         } else if let Some(error) = self.known.text([Key::ErrorType]) {
             self.attribute(AttributeKey::ErrorType, Name::one(error));
+        } else if said.events.threw {
+            self.attribute(AttributeKey::ErrorType, Name::one(b"exception"));
         }
         let code = [
             Key::CodeFunction,
@@ -264,9 +267,6 @@ impl<'a> Walk<'a, '_> {
         Ok(())
     }
 }
-
-/// Attributes of a span that are looked at; more are counted as truncated.
-const SPAN_ATTRIBUTES: u32 = 128;
 
 #[inline(always)]
 fn ids(said: &Said<'_>) -> Result<(TraceId, SpanId, SpanId), &'static str> {

@@ -1,5 +1,5 @@
-//! Attributes on the wire: keys, scalar values, and the two caps that must hold before anything is
-//! built from them (how many, how deep).
+//! Attributes on the wire: keys, scalar values, and the caps that must hold before anything is
+//! built from them (how many, how deep, how much).
 //!
 //! Which keys matter is decided elsewhere; lists and maps are walked for their depth and otherwise
 //! left alone.
@@ -7,17 +7,31 @@
 use super::DecodeLimits;
 use super::wire::{Fault, Fields, Flaw, Value, address};
 
+/// A request may become this many times its largest size in memory. Names are shared by the points
+/// of a metric on the wire and repeated in each series, and a bucket of one byte becomes sixteen.
+const BUILT: usize = 2;
+/// The bytes of summaries are read again for each quantile, up to this many times the largest size.
+const READ_AGAIN: usize = 16;
+
 /// What a request may still hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     items: u32,
     attributes: u32,
     depth: u32,
+    built: usize,
+    read_again: usize,
 }
 
 impl Budget {
     pub(crate) fn new(limits: &DecodeLimits) -> Self {
-        Self { items: limits.items, attributes: limits.attributes, depth: limits.depth }
+        Self {
+            items: limits.items,
+            attributes: limits.attributes,
+            depth: limits.depth,
+            built: limits.bytes.saturating_mul(BUILT),
+            read_again: limits.bytes.saturating_mul(READ_AGAIN),
+        }
     }
 
     /// Takes one span or point.
@@ -30,6 +44,20 @@ impl Budget {
         Ok(())
     }
 
+    /// Takes `bytes` that are built from the message `at`.
+    #[inline]
+    pub(crate) fn build(&mut self, bytes: usize, at: &[u8]) -> Result<(), Fault> {
+        self.built = less(self.built, bytes, at)?;
+        Ok(())
+    }
+
+    /// Takes one more reading of the message `at`.
+    #[inline]
+    pub(crate) fn read_again(&mut self, at: &[u8]) -> Result<(), Fault> {
+        self.read_again = less(self.read_again, at.len(), at)?;
+        Ok(())
+    }
+
     /// Takes one attribute or list element.
     #[inline]
     pub(crate) fn attribute(&mut self, at: &[u8]) -> Result<(), Fault> {
@@ -39,6 +67,10 @@ impl Budget {
         }
         Ok(())
     }
+}
+
+fn less(left: usize, bytes: usize, at: &[u8]) -> Result<usize, Fault> {
+    left.checked_sub(bytes).ok_or(Fault { flaw: Flaw::TooMuch, at: address(at) })
 }
 
 /// An attribute's value, where it is a scalar.

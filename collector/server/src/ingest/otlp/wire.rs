@@ -23,6 +23,8 @@ pub(crate) enum Flaw {
     TooManyAttributes,
     /// Values or groups nested too deeply.
     TooDeep,
+    /// What is built from the request outgrows it.
+    TooMuch,
 }
 
 /// A flaw and the address of the byte where it showed.

@@ -59,7 +59,9 @@ impl Frames {
             n => {
                 return Err((
                     Reason::Malformed,
-                    format!("ends after {n} of 4 length bytes: the recording was cut short"),
+                    format!(
+                        "ends after {n} of 4 bytes of a length prefix: the recording was cut off"
+                    ),
                 ));
             }
         };
@@ -72,8 +74,8 @@ impl Frames {
             return Err((
                 Reason::Malformed,
                 format!(
-                    "a length of {length} bytes, above the {cap} of one message: the framing is \
-                     lost and the rest is left out.{bare}"
+                    "a length prefix of {length} bytes, above the {cap} of one message: the framing \
+                     is lost and the rest is left out.{bare}"
                 ),
             ));
         }
@@ -84,7 +86,7 @@ impl Frames {
             return Err((
                 Reason::Malformed,
                 format!(
-                    "ends {} bytes into a message of {length}: the recording was cut short",
+                    "ends {} bytes into a message of {length}: the recording was cut off",
                     bytes.len()
                 ),
             ));

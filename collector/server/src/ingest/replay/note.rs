@@ -34,8 +34,8 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place {
             Place::File => write!(f, "{}: {}", self.file, self.text),
-            Place::Byte(at) => write!(f, "{}: byte {at}: {}", self.file, self.text),
-            Place::Line(n) => write!(f, "{}:{n}: {}", self.file, self.text),
+            Place::Byte(at) => write!(f, "{}, byte {at}: {}", self.file, self.text),
+            Place::Line(n) => write!(f, "{}, line {n}: {}", self.file, self.text),
         }
     }
 }

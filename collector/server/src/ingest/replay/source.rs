@@ -2,12 +2,13 @@
 
 use super::Item;
 use super::documents::Documents;
+use super::find::STANDARD_INPUT;
 use super::frames::Frames;
 use super::note::{Note, Notes, Place, Trouble};
 use super::open::{Format, Opened, Packing};
 use crate::ingest::otlp::{self, DecodeLimits, Refusal, json};
 use longpole_model::signal::{Batch, ReasonCounts, Rejections, Timestamp};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 /// How a source finds its messages.
@@ -63,7 +64,18 @@ impl Source {
     ) -> Option<Timestamp> {
         while self.ahead.is_none() && !self.ended {
             match self.read() {
-                None => self.ended = true,
+                None => {
+                    self.ended = true;
+                    // Standard input and pipes have no length: what was read tells.
+                    if self.bytes_read() == 0 {
+                        notes.add(Note {
+                            file: self.name(files),
+                            place: Place::File,
+                            reason: None,
+                            text: "empty: nothing was recorded".into(),
+                        });
+                    }
+                }
                 Some(Ok(item)) => {
                     self.latest = self.latest.max(item.batch.latest().unwrap_or_default());
                     self.ahead = Some((self.latest, item));
@@ -71,9 +83,7 @@ impl Source {
                 Some(Err(trouble)) => {
                     requests.add(trouble.reason, 1);
                     notes.add(Note {
-                        file: files
-                            .get(self.index)
-                            .map_or_else(String::new, |f| f.display().to_string()),
+                        file: self.name(files),
                         place: trouble.place,
                         reason: Some(trouble.reason),
                         text: self.with_packing(trouble.text),
@@ -87,6 +97,15 @@ impl Source {
     /// Takes the message that was peeked at.
     pub(super) fn take(&mut self) -> Option<Item> {
         self.ahead.take().map(|(_, item)| item)
+    }
+
+    /// What the file is called when it is spoken of.
+    fn name(&self, files: &[PathBuf]) -> String {
+        match files.get(self.index) {
+            Some(file) if file == Path::new(STANDARD_INPUT) => "standard input".into(),
+            Some(file) => file.display().to_string(),
+            None => String::new(),
+        }
     }
 
     fn read(&mut self) -> Option<Result<Item, Trouble>> {
@@ -125,7 +144,7 @@ impl Source {
             Err(refusal) => Err(Trouble {
                 place,
                 reason: refusal.reason,
-                text: format!("left out: {}", refusal.message),
+                text: format!("skipped: {}", refusal.message),
             }),
         }
     }

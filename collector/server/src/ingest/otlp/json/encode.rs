@@ -6,6 +6,7 @@
 use super::super::{DecodeLimits, Refusal, Signal};
 use super::scalar::{Json, Written, write};
 use super::schema::{Counts, Field, Message, REQUEST, Scalar, Shape};
+use super::writer::Writer;
 use longpole_model::signal::Reason;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -21,6 +22,7 @@ pub(super) fn request(
         items: limits.items,
         attributes: limits.attributes,
         depth: limits.depth,
+        bytes: limits.bytes,
         refused: None,
     };
     let mut json = serde_json::Deserializer::from_slice(body);
@@ -40,89 +42,20 @@ pub(super) fn request(
                 reason: Reason::TooDeep,
                 message: format!("attribute values nested deeper than {}", limits.depth),
             },
+            Some(Reason::TooLarge) => Refusal {
+                reason: Reason::TooLarge,
+                message: format!("more than {} bytes as protobuf", limits.bytes),
+            },
             Some(reason) => Refusal {
                 reason,
                 message: format!(
-                    "more than {} spans or points or {} attributes in one request; send smaller \
-                     batches",
+                    "too many spans, points or attributes: at most {} and {} are taken in one \
+                     request; send smaller batches",
                     limits.items, limits.attributes
                 ),
             },
             None => Refusal { reason: Reason::Malformed, message: format!("not OTLP/JSON: {e}") },
         }),
-    }
-}
-
-/// The protobuf being written, and what the request may still hold.
-struct Writer {
-    out: Vec<u8>,
-    items: u32,
-    attributes: u32,
-    depth: u32,
-    refused: Option<Reason>,
-}
-
-impl Writer {
-    fn varint(&mut self, mut n: u64) {
-        while n >= 0x80 {
-            self.out.push(n as u8 | 0x80);
-            n >>= 7;
-        }
-        self.out.push(n as u8);
-    }
-
-    fn tag(&mut self, number: u32, wire: u32) {
-        self.varint(u64::from(number << 3 | wire));
-    }
-
-    fn value(&mut self, value: &Written) {
-        match value {
-            Written::Varint(n) => self.varint(*n),
-            Written::Fixed64(n) => self.out.extend_from_slice(&n.to_le_bytes()),
-            Written::Fixed32(n) => self.out.extend_from_slice(&n.to_le_bytes()),
-            Written::Bytes(b) => {
-                self.varint(b.len() as u64);
-                self.out.extend_from_slice(b);
-            }
-        }
-    }
-
-    fn field(&mut self, number: u32, value: &Written) {
-        let wire = match value {
-            Written::Varint(_) => 0,
-            Written::Fixed64(_) => 1,
-            Written::Bytes(_) => 2,
-            Written::Fixed32(_) => 5,
-        };
-        self.tag(number, wire);
-        self.value(value);
-    }
-
-    /// Puts the length in front of what was written since `start`.
-    fn close(&mut self, start: usize) {
-        let end = self.out.len();
-        self.varint((end - start) as u64);
-        let length = self.out.len() - end;
-        if let Some(body) = self.out.get_mut(start..) {
-            body.rotate_right(length);
-        }
-    }
-
-    fn take(&mut self, counts: Counts) -> Result<(), Reason> {
-        let left = match counts {
-            Counts::Nothing => return Ok(()),
-            Counts::Item => (&mut self.items, Reason::TooManyItems),
-            Counts::Attribute => (&mut self.attributes, Reason::TooManyItems),
-            Counts::Level => (&mut self.depth, Reason::TooDeep),
-        };
-        match left.0.checked_sub(1) {
-            Some(n) => *left.0 = n,
-            None => {
-                self.refused = Some(left.1);
-                return Err(left.1);
-            }
-        }
-        Ok(())
     }
 }
 
@@ -215,7 +148,7 @@ impl<'de> DeserializeSeed<'de> for Value<'_> {
                 if let Some(written) = write(shape, value) {
                     self.writer.field(self.field.number, &written);
                 }
-                Ok(())
+                self.writer.fits()
             }
             Shape::One(_) | Shape::Many(_) | Shape::Packed(_) => d.deserialize_any(self),
         }
@@ -269,6 +202,7 @@ fn packed<'de, A: SeqAccess<'de>>(
         // An unreadable number in a list is no number: the list must keep its length.
         let value = write(shape, value).unwrap_or(Written::Fixed64(f64::NAN.to_bits()));
         writer.value(&value);
+        writer.fits()?;
     }
     writer.close(start);
     Ok(())

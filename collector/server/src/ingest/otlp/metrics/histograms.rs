@@ -96,6 +96,8 @@ impl<'a> Walk<'a, '_> {
         let Some(temporality) = metric.temporality else {
             return Ok(Err(bad("is a histogram without temporality")));
         };
+        let size = (self.counts.len() + self.bounds.len()) * size_of::<u64>();
+        self.budget.build(size, head.attributes.point)?;
         let index = self.batch.histograms.len() as u32;
         self.batch.histograms.push(HistogramPoint {
             count,

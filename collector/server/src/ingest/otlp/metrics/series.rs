@@ -99,7 +99,7 @@ impl SeriesKey<'_> {
             let key = clean(key, limits.text, rejections);
             if key.is_empty() || value == Scalar::Empty {
                 cut |= key.is_empty();
-            } else if kept.len() < limits.point_attributes || kept.contains_key(&key) {
+            } else if kept.len() < limits.attributes_per_item || kept.contains_key(&key) {
                 kept.insert(key, written(value, limits.text, rejections));
             } else {
                 cut = true;

@@ -14,6 +14,7 @@ impl<'a> Walk<'a, '_> {
     ) -> Result<Result<(), Refused>, Fault> {
         let (mut start, mut time, mut flags, mut count) = (0, 0, 0, 0);
         let mut sum = 0.0;
+        let mut quantiles = 0;
         let mut fields = Fields::of(point);
         while let Some(field) = fields.next()? {
             match field {
@@ -24,6 +25,10 @@ impl<'a> Walk<'a, '_> {
                 (6, Value::Bytes(message)) => {
                     self.budget.item(message)?;
                     let (quantile, _) = read_quantile(message)?;
+                    quantiles += 1;
+                    if quantiles > self.limits.attributes_per_item {
+                        return Ok(Err(bad("has too many quantiles")));
+                    }
                     if !(0.0..=1.0).contains(&quantile) {
                         return Ok(Err(bad("has a quantile outside 0 to 1")));
                     }
@@ -67,6 +72,8 @@ impl<'a> Walk<'a, '_> {
         while let Some(field) = fields.next()? {
             let (6, Value::Bytes(message)) = field else { continue };
             let (quantile, value) = read_quantile(message)?;
+            // Its series is found by reading the whole point.
+            self.budget.read_again(point)?;
             if value.is_finite() {
                 // 0.0 and -0.0 are one quantile.
                 let part = Part::Quantile((quantile + 0.0).to_bits());

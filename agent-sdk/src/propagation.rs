@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Bytes of baggage that are carried on (W3C Baggage, limits).
+#[cfg(feature = "axum")]
 const BAGGAGE: usize = 8_192;
 
 thread_local! {

@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod detect;
 pub mod diagnose;
+pub mod doctor;
 pub mod investigations;
 #[cfg(feature = "lab")]
 pub mod lab;
@@ -28,6 +29,8 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// Not enough data to answer.
     pub const TOO_LITTLE: u8 = 3;
+    /// Nobody answers.
+    pub const UNREACHABLE: u8 = 4;
 }
 
 /// Finds the long pole: what makes a distributed system slow, whose it is, and what kind.
@@ -42,6 +45,8 @@ pub struct Cli {
 enum Command {
     /// Collect: OTLP in, metrics, API and investigations out
     Collector(collector::Args),
+    /// Ask a running collector what it is missing
+    Doctor(doctor::Args),
     /// Replay a recording: services by RED, then every investigation with its evidence
     Replay(replay::Args),
     /// Compare two stretches of a recording, or find them: whose fault, what kind
@@ -94,6 +99,7 @@ pub enum CommandError {
 pub fn run(cli: Cli) -> Result<u8, CommandError> {
     match cli.command {
         Command::Collector(args) => collector::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Diagnose(args) => diagnose::run(args),
         Command::Detect(args) => detect::run(args),

@@ -69,7 +69,10 @@ pub async fn bind(addr: SocketAddr, flag: &'static str) -> Result<TcpListener, L
             let by = holder::of(addr.port())
                 .map(|(name, pid)| format!(" by {name} (pid {pid})"))
                 .unwrap_or_default();
-            let port = addr.port().checked_add(10_000).unwrap_or(addr.port() - 10_000);
+            let port = match addr.port() {
+                high @ 55_536.. => high - 10_000,
+                low => low + 10_000,
+            };
             let other = SocketAddr::new(addr.ip(), port);
             Err(ListenError::InUse { addr, by, flag, other })
         }
@@ -243,4 +246,24 @@ fn wrong_port(peer: IpAddr) -> Router {
         );
         (hyper::StatusCode::HTTP_VERSION_NOT_SUPPORTED, text)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_port_is_told_with_its_holder_and_another() {
+        let first = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "grpc").await.expect("free");
+        let taken = first.local_addr().expect("bound");
+        let told = bind(taken, "grpc").await.expect_err("taken").to_string();
+        let other = match taken.port() {
+            high @ 55_536.. => high - 10_000,
+            low => low + 10_000,
+        };
+        assert!(told.contains(&format!("cannot listen on {taken}: in use")), "{told}");
+        assert!(told.contains(&format!("Use --grpc 127.0.0.1:{other}, or stop it.")), "{told}");
+        #[cfg(target_os = "linux")]
+        assert!(told.contains(&format!("(pid {})", std::process::id())), "{told}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Listening: sockets, limits and timeouts that every port shares.
 //!
-//! A connection says within [`HELLO`] which HTTP it speaks; headers, idle keep-alives and half-open
+//! A connection says within `HELLO` which HTTP it speaks; headers, idle keep-alives and half-open
 //! peers have their times, and there are only so many connections. Over the limit: accepted and
 //! closed at once, counted. What is served is the caller's router.
 

@@ -1,4 +1,4 @@
-//! The stored and sent form of a [`WindowSummary`], version 1: self-contained and canonical.
+//! The stored and sent form of a `WindowSummary`, version 1: self-contained and canonical.
 //!
 //! Ids that mean something in one process only are replaced by references into sorted dictionaries,
 //! so that the same content has the same bytes whoever wrote it. Knows no file and no socket.

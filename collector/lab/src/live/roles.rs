@@ -215,8 +215,8 @@ async fn list(shop: Shared, Path(customer): Path<u64>) -> Answer {
     }
     // The bad release asks for each item by itself.
     let mut items = 0;
-    for order in orders.into_iter().take(3) {
-        for i in 0..8_i64 {
+    for order in orders.into_iter().take(store::ORDERS as usize) {
+        for i in 0..i64::from(store::ITEMS) {
             let one =
                 store.query(&FIND_ITEM, vec![Box::new(order), Box::new(i)], |r| r.get::<_, i64>(0));
             items += one.await.map_err(broken)?.len();

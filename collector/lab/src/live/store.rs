@@ -14,8 +14,8 @@ pub(super) const POOL: usize = 8;
 const PRODUCTS: u32 = 40_000;
 /// Customers with orders, orders of each, items of each order.
 const CUSTOMERS: u32 = 400;
-const ORDERS: u32 = 3;
-const ITEMS: u32 = 8;
+pub(super) const ORDERS: u32 = 3;
+pub(super) const ITEMS: u32 = 25;
 
 /// The database.
 #[derive(Clone)]

@@ -102,7 +102,7 @@ fn run(batches: &[Batch], shards: u32) -> (WindowSummary, Engine) {
     let mut engine = Engine::new(Settings { shards, ..Settings::default() });
     let mut all = WindowSummary::default();
     for b in batches {
-        engine.ingest(b, &Rejections::default(), None).iter().for_each(|w| all.merge(w));
+        engine.ingest(b.clone(), &Rejections::default(), None).iter().for_each(|w| all.merge(w));
     }
     engine.finish().iter().for_each(|w| all.merge(w));
     (all, engine)
@@ -241,7 +241,7 @@ fn a_flood_of_names_is_folded_and_red_stays_right() {
             });
             sent += 1;
         }
-        engine.ingest(&b, &Rejections::default(), None).iter().for_each(|w| all.merge(w));
+        engine.ingest(b.clone(), &Rejections::default(), None).iter().for_each(|w| all.merge(w));
     }
     engine.finish().iter().for_each(|w| all.merge(w));
     assert!(engine.catalog().operations().len() <= 101);
@@ -258,7 +258,7 @@ fn absurd_times_neither_panic_nor_hang() {
             batch(&[vec![Draw { parent: 0, operation: 0, start: 0, length: 1, failed: false }]]);
         b.spans[0].end = Timestamp(end);
         b.spans[0].start = Timestamp(end.saturating_sub(1));
-        engine.ingest(&b, &Rejections::default(), None);
+        engine.ingest(b.clone(), &Rejections::default(), None);
     }
     let seen: u64 = engine.finish().iter().map(|w| w.tally.spans.received).sum();
     assert!(seen <= 5);

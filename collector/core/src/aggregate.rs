@@ -8,11 +8,15 @@
 
 mod aggregator;
 mod clock;
+mod codes;
 mod open;
 mod segment;
 mod series;
 mod tables;
 mod tree;
+mod windows;
+mod work;
 
-pub use aggregator::Aggregator;
+pub use aggregator::{Aggregator, Closed, STEP};
 pub use clock::{Clock, Slot};
+pub use work::{Dealt, Work};

@@ -12,5 +12,6 @@ pub mod engine;
 pub mod facts;
 mod hash;
 pub mod limits;
+pub mod memo;
 pub mod route;
 pub mod stats;

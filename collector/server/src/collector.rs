@@ -128,7 +128,7 @@ impl Collector {
                 }
             }
         });
-        let (pipeline, owner) = Pipeline::start(setup.settings, analyst, clock, tell)?;
+        let (pipeline, owner) = Pipeline::start(&setup.settings, analyst, clock, tell)?;
         let door = Door {
             pipeline: pipeline.clone(),
             limits: Arc::new(setup.decode),

@@ -11,6 +11,7 @@ mod warn;
 use crate::ingest::otlp::{self, DecodeLimits, Signal};
 use crate::own::Own;
 use crate::pipeline::{Pipeline, Refused};
+use bytes::Bytes;
 use longpole_model::signal::{Reason, Rejections};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +82,7 @@ impl Door {
         &self,
         signal: Signal,
         transport: Transport,
-        payload: Vec<u8>,
+        payload: Bytes,
     ) -> Result<Accepted, Denied> {
         if payload.len() <= LARGE {
             return self.take_now(signal, transport, payload);
@@ -101,14 +102,14 @@ impl Door {
         &self,
         signal: Signal,
         transport: Transport,
-        payload: Vec<u8>,
+        payload: Bytes,
     ) -> Result<Accepted, Denied> {
         let now = self.pipeline.now();
         let bytes = payload.len();
         let decoded = match signal {
-            Signal::Traces => otlp::traces(payload, &self.limits, Some(now)),
-            Signal::Metrics => otlp::metrics(payload, &self.limits, Some(now)),
-            Signal::Logs => otlp::logs(payload, &self.limits),
+            Signal::Traces => otlp::traces(&payload, &self.limits, Some(now)),
+            Signal::Metrics => otlp::metrics(&payload, &self.limits, Some(now)),
+            Signal::Logs => otlp::logs(&payload, &self.limits),
         };
         let (batch, rejections) = decoded.map_err(|refusal| {
             self.refuse(transport, refusal.reason);
@@ -126,7 +127,7 @@ impl Door {
         // What was only refused, kept out or mended counts, too.
         let empty = items == (0, 0) && rejections == Rejections::default();
         if !empty {
-            self.pipeline.submit(signal, batch, rejections, None).map_err(|refused| {
+            self.pipeline.submit(signal, payload, batch, &rejections, None).map_err(|refused| {
                 match &refused {
                     Refused::Overload { .. } | Refused::Closing => self.own.overloaded(transport),
                     Refused::Log(_) => self.refuse(transport, Reason::TooLarge),

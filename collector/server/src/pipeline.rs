@@ -1,30 +1,37 @@
-//! The road behind the doors: log, engine, analyst, in one thread that owns them.
+//! The road behind the doors: log, shards, analyst. A thread for each shard and one for the analyst;
+//! each owns what it works on.
 //!
-//! One queue leads there. It is bounded by bytes: full = the request is not taken and its sender is
-//! told to come back; nothing that was acknowledged waits for room. Readers ask the owner and get an
-//! answer between two batches, so no lock is held while a window closes.
+//! Everything that waits is bounded by one budget of bytes: full = the request is not taken and its
+//! sender is told to come back; nothing that was acknowledged waits for room. Readers ask the analyst
+//! and get an answer between two windows.
 
+mod analyst;
 mod budget;
-mod owner;
+mod intake;
+mod queue;
+mod shard;
 #[cfg(test)]
 mod tests;
 
 use crate::clock::WallClock;
 use crate::ingest::otlp::Signal;
-use crate::log::{AppendError, Log, MemoryLog, Producer, Record};
-use budget::{Budget, Reserved};
+use crate::log::{AppendError, Producer, Record};
+use analyst::Told;
+use budget::Budget;
 use bytes::Bytes;
+use intake::Doors;
 use longpole_core::engine::Settings;
 use longpole_core::engine::analyst::Analyst;
-use longpole_model::finding::{Event, Investigation};
+use longpole_model::finding::{Event, Investigation, Totals};
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use queue::Queue;
+use std::sync::Arc;
 use std::thread::JoinHandle;
+use tokio::sync::oneshot;
 
-pub use owner::State;
+pub use analyst::State;
 
-/// Bytes of requests between the doors and the engine.
+/// Bytes of requests between the doors and the shards.
 pub const QUEUE_BYTES: usize = 128 << 20;
 
 /// Why a request was not taken.
@@ -44,60 +51,76 @@ pub enum Refused {
     Log(#[from] AppendError),
 }
 
-/// What goes to the owner.
-enum Job {
-    Batch(Box<Arrival>),
-    Refuse(Reason),
-    Ask(Box<dyn FnOnce(&mut State) + Send>),
-}
-
-/// A request that was taken.
-struct Arrival {
-    batch: Batch,
-    rejections: Rejections,
-    stamp: Timestamp,
-    room: Reserved,
-}
-
 /// Takes events as they happen, with the investigations they are about.
 pub type OnEvents = Box<dyn FnMut(Vec<(Event, Investigation)>) + Send>;
 
 /// The doors' end of the road. Cheap to clone.
 #[derive(Clone)]
 pub struct Pipeline {
-    intake: Arc<Mutex<Intake>>,
+    doors: Arc<Doors>,
+    analyst: Arc<Queue<Told>>,
     budget: Arc<Budget>,
     clock: WallClock,
 }
 
-/// Log and queue in one order: a stamp that is given first is taken first.
-struct Intake {
-    log: MemoryLog,
-    jobs: Option<Sender<Job>>,
+/// A thread that dies takes the process with it: half a pipeline would count half of everything.
+struct Together;
+
+impl Drop for Together {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+fn thread(name: String, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name).spawn(move || {
+        let _together = Together;
+        work();
+    })
 }
 
 impl Pipeline {
-    /// Starts the owner's thread. It ends after [`Pipeline::close`], when the queue is empty.
+    /// Starts the threads. The one given back ends after [`Pipeline::close`], when the queues are
+    /// empty.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(
-        settings: Settings,
+        settings: &Settings,
         analyst: Analyst,
         clock: WallClock,
         on_events: OnEvents,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (jobs, queue): (Sender<Job>, Receiver<Job>) = channel();
-        let pipeline = Self {
-            intake: Arc::new(Mutex::new(Intake { log: MemoryLog::default(), jobs: Some(jobs) })),
+        let pipeline = Self::new(settings, clock);
+        let last = pipeline.run(settings, analyst, on_events)?;
+        Ok((pipeline, last))
+    }
+
+    fn new(settings: &Settings, clock: WallClock) -> Self {
+        Self {
+            doors: Arc::new(Doors::new(settings)),
+            analyst: Arc::default(),
             budget: Arc::new(Budget::new(QUEUE_BYTES)),
             clock,
-        };
-        let owner =
-            std::thread::Builder::new().name("longpole-engine".into()).spawn(move || {
-                State::new(settings, analyst, on_events).run(&queue, clock);
-            })?;
-        Ok((pipeline, owner))
+        }
+    }
+
+    fn run(
+        &self,
+        settings: &Settings,
+        analyst: Analyst,
+        on_events: OnEvents,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let shards = settings.aggregators().into_iter().zip(self.doors.queues());
+        for (i, (aggregator, queue)) in shards.enumerate() {
+            let (queue, tell) = (Arc::clone(queue), Arc::clone(&self.analyst));
+            thread(format!("shard-{i}"), move || shard::run(i, aggregator, &queue, &tell))?;
+        }
+        let mut state = State::new(settings, analyst, Arc::clone(&self.doors), on_events);
+        let (told, clock) = (Arc::clone(&self.analyst), self.clock);
+        thread("analyst".into(), move || state.run(&told, clock))
     }
 
     /// The clock of arrivals.
@@ -105,71 +128,64 @@ impl Pipeline {
         self.clock.now()
     }
 
-    /// Takes a decoded request: room first, then the log, then the queue. When it comes back with
-    /// `Ok`, the request may be acknowledged.
+    /// Takes a decoded request with the bytes it was decoded from: room first, then the log, then the
+    /// shards' queues. When it comes back with `Ok`, the request may be acknowledged.
     ///
     /// # Errors
     /// [`Refused`]: nothing of it was taken.
     pub fn submit(
         &self,
         signal: Signal,
-        mut batch: Batch,
-        rejections: Rejections,
+        payload: Bytes,
+        batch: Batch,
+        rejections: &Rejections,
         producer: Option<Producer>,
     ) -> Result<(), Refused> {
-        let payload = Bytes::from(std::mem::take(&mut batch.payload));
         let bytes = payload.len() + size_of::<Batch>() + batch.spans.len() * 64;
         let Some(room) = Budget::reserve(&self.budget, bytes) else {
             return Err(Refused::Overload { queued: self.budget.used() });
         };
-        let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(jobs) = intake.jobs.clone() else { return Err(Refused::Closing) };
         let record = Record { signal, producer, payload };
-        let stamp = intake.log.append(record, self.clock.now())?.stamp;
-        let job = Job::Batch(Box::new(Arrival { batch, rejections, stamp, room }));
-        // The lock is held: the queue's order is the log's.
-        jobs.send(job).map_err(|_| Refused::Closing)
+        self.doors.take(batch, rejections, record, room, self.clock)
     }
 
     /// Counts a request that could not be read.
     pub fn refuse(&self, reason: Reason) {
-        self.send(Job::Refuse(reason));
+        self.doors.refuse(reason);
     }
 
-    /// Asks the owner, between two batches. `None` when it has ended.
+    /// Totals as of now, open windows included. `None` when the pipeline has ended.
+    pub async fn totals(&self) -> Option<Arc<Totals>> {
+        let (tell, told) = oneshot::channel();
+        self.analyst.push(Told::Totals(tell));
+        told.await.ok()
+    }
+
+    /// Asks the analyst, between two windows. `None` when it has ended.
     pub async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut State) -> T + Send + 'static,
     ) -> Option<T> {
-        let (tell, told) = tokio::sync::oneshot::channel();
-        self.send(Job::Ask(Box::new(move |state| {
+        let (tell, told) = oneshot::channel();
+        self.analyst.push(Told::Ask(Box::new(move |state| {
             // A reader that has gone needs no answer.
             let _ = tell.send(question(state));
         })));
         told.await.ok()
     }
 
-    /// Bytes that wait in the queue.
+    /// Bytes that wait in the queues.
     pub fn queued_bytes(&self) -> usize {
         self.budget.used()
     }
 
     /// Requests that had to leave the memory log for newer ones, and bytes it holds.
     pub fn log_figures(&self) -> (u64, usize) {
-        let intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
-        (intake.log.evicted(), intake.log.bytes())
+        self.doors.log_figures()
     }
 
     /// Takes nothing more; what is queued is still worked off.
     pub fn close(&self) {
-        self.intake.lock().unwrap_or_else(PoisonError::into_inner).jobs = None;
-    }
-
-    fn send(&self, job: Job) {
-        let intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(jobs) = &intake.jobs {
-            // An owner that has ended counts nothing more.
-            let _ = jobs.send(job);
-        }
+        self.doors.close();
     }
 }

@@ -1,209 +1,190 @@
 //! One shard: records spans and points, visits partitions, closes windows.
 //!
-//! Single owner, no lock, no clock. Which span goes to which shard is decided by its caller.
+//! Single owner, no lock, nothing shared: what it needs of the catalog it has a copy of. Time comes to
+//! it in steps of ten milliseconds, so that what it does depends on the log alone, not on how often
+//! it is called. Which span goes to which shard is decided by its caller.
 
 use super::clock::{Clock, Slot};
-use super::open::{OpenSpan, Partition};
-use super::segment::{Call, Evaluator, Rows};
-use super::series::SeriesTable;
+use super::open::{OpenSpan, Partition, Scratch};
+use super::segment::Evaluator;
+use super::series::{Observed, SeriesTable};
 use super::tables::{OpenWindow, RedTable};
-use crate::catalog::{Catalog, MappedSeries, RedId};
+use super::windows::{Sink, Windows};
+use super::work::Work;
+use crate::catalog::{MappedSeries, RedId, RedRow};
 use crate::limits::Limits;
 use longpole_model::signal::{
-    EdgeKey, EntryKey, EntryValue, Exemplar, HistogramPoint, MetricPoint, PARTITIONS, PathValue,
-    RedSummary, SiteKey, SpanRecord, StatusCode, Tally, Temporality, Timestamp, Window,
-    WindowSummary,
+    AttributeKey, Exemplar, MetricPoint, PARTITIONS, RedSummary, SpanRecord, StatusCode, Tally,
+    Timestamp, TraceHash, Window, WindowSummary,
 };
 
-/// The open windows of a shard, by start; few at a time.
+/// Log time moves in steps of this many nanoseconds; one partition is visited in each: all of them
+/// within 2.56 s.
+pub const STEP: u64 = 10_000_000;
+
+/// What a shard says when time has passed the end of a window.
 #[derive(Debug)]
-struct Windows {
-    rows_cap: usize,
-    open: Vec<OpenWindow>,
-    overflow_rows: u64,
-}
-
-impl Windows {
-    fn at(&mut self, window: Window) -> &mut OpenWindow {
-        let i = match self.open.binary_search_by_key(&window.start, |w| w.window.start) {
-            Ok(i) => i,
-            Err(i) => {
-                self.open.insert(i, OpenWindow::new(window));
-                i
-            }
-        };
-        &mut self.open[i]
-    }
-}
-
-/// Sends rows of an evaluated trace to the window of their entry's end, or to the oldest open one.
-struct Sink<'a> {
-    windows: &'a mut Windows,
-    clock: &'a Clock,
-}
-
-impl Sink<'_> {
-    fn window(&self, end: Timestamp) -> Window {
-        let window = self.clock.window_of(end.min(self.clock.now()));
-        if self.clock.is_closed(window) { self.clock.oldest_open() } else { window }
-    }
-
-    fn count(&mut self, kept: bool) {
-        self.windows.overflow_rows += u64::from(!kept);
-    }
-}
-
-impl Rows for Sink<'_> {
-    fn entry(&mut self, end: Timestamp, key: EntryKey, value: EntryValue) {
-        let window = self.window(end);
-        let cap = self.windows.rows_cap;
-        let kept = self.windows.at(window).entry(cap, key, value);
-        self.count(kept);
-    }
-
-    fn path(&mut self, end: Timestamp, key: EntryKey, site: SiteKey, value: PathValue) {
-        let window = self.window(end);
-        let cap = self.windows.rows_cap;
-        let kept = self.windows.at(window).path(cap, key, site, value);
-        self.count(kept);
-    }
-
-    fn site(&mut self, end: Timestamp, key: SiteKey, nanos: u64, weight: u64, failed: bool) {
-        let window = self.window(end);
-        let cap = self.windows.rows_cap;
-        let kept = self.windows.at(window).site(cap, key, nanos, weight, failed);
-        self.count(kept);
-    }
-
-    fn edge(&mut self, end: Timestamp, key: EdgeKey, call: Call) {
-        let window = self.window(end);
-        let cap = self.windows.rows_cap;
-        let kept = self.windows.at(window).edge(cap, key, call);
-        self.count(kept);
-    }
+pub struct Closed {
+    /// It has nothing more to say of windows that end before or here.
+    pub until: Timestamp,
+    /// Windows in which it saw something, oldest first.
+    pub summaries: Vec<WindowSummary>,
 }
 
 /// One shard of the traces and series.
 #[derive(Debug)]
 pub struct Aggregator {
     limits: Limits,
+    shard: u32,
+    shards: u32,
+    clock: Clock,
+    /// The catalog's RED rows, by id.
+    names: Vec<RedRow>,
     /// Open spans that one partition of this shard may hold.
     budget: usize,
     partitions: Vec<Partition>,
+    scratch: Scratch,
+    open: usize,
     windows: Windows,
     late: RedTable,
     series: SeriesTable,
     evaluator: Evaluator,
     tally: Tally,
+    /// The last step that was taken.
+    step: u64,
+    /// Everything that ends before or here has been closed.
+    closed: Timestamp,
 }
 
 impl Aggregator {
-    /// One of `shards` shards.
-    pub fn new(limits: &Limits, shards: u32) -> Self {
+    /// Number `shard` of `shards`. One cell of the window grid starts at `origin`.
+    pub fn new(limits: &Limits, origin: Timestamp, shard: u32, shards: u32) -> Self {
         Self {
+            shard,
+            shards,
+            clock: Clock::new(limits, origin),
+            names: Vec::new(),
             budget: limits.open_spans / PARTITIONS / shards.max(1) as usize,
             partitions: (0..PARTITIONS).map(|_| Partition::default()).collect(),
-            windows: Windows {
-                rows_cap: limits.rows_per_window,
-                open: Vec::new(),
-                overflow_rows: 0,
-            },
+            scratch: Scratch::default(),
+            open: 0,
+            windows: Windows::new(limits.rows_per_window),
             late: RedTable::default(),
             series: SeriesTable::default(),
             evaluator: Evaluator::default(),
             tally: Tally::default(),
+            step: 0,
+            closed: Timestamp(0),
             limits: limits.clone(),
         }
     }
 
-    /// Records one span that arrived at `stamp`: RED at once, the rest when its trace is settled.
-    /// `errors` are its error types.
-    pub fn record<'a>(
-        &mut self,
-        span: &SpanRecord,
-        (red, overflow): (RedId, bool),
-        errors: impl Iterator<Item = &'a str>,
-        catalog: &Catalog,
-        clock: &Clock,
-        stamp: Timestamp,
-    ) {
-        self.tally.overflow_spans += u64::from(overflow);
+    /// Takes its part of a request: RED at once, the rest when a trace is settled.
+    pub fn take(&mut self, work: &Work) {
+        self.names.extend_from_slice(&work.news);
+        if work.counts == self.shard {
+            self.tally.merge(&work.tally);
+        }
+        if self.step == 0 {
+            self.step = work.arrival.0 / STEP;
+        }
+        let Work { batch, mapped, arrival, .. } = work;
+        let mut attributes = batch.attributes.iter().peekable();
+        for place in work.dealt.of(self.shard, batch.spans.len()) {
+            let i = work.dealt.span(place);
+            let Some(span) = batch.spans.get(i) else { continue };
+            let Some(&(red, overflow)) = mapped.operations.get(span.operation as usize) else {
+                continue;
+            };
+            self.tally.overflow_spans += u64::from(overflow);
+            let window = self.record(span, red, *arrival);
+            while attributes.next_if(|a| (a.span as usize) < i).is_some() {}
+            while let Some(a) = attributes.next_if(|a| a.span as usize == i) {
+                if let (Some(window), AttributeKey::ErrorType) = (window, a.key)
+                    && let Some(error) = batch.texts.get(a.text as usize)
+                {
+                    self.fault(window, red, error, u64::from(span.weight.0));
+                }
+            }
+        }
+        for point in &batch.points {
+            let known = mapped.series.get(point.series as usize);
+            let row = batch.series.get(point.series as usize);
+            let (Some(&series), Some(row)) = (known, row) else { continue };
+            // A series has one owner, so that its points are taken in log order.
+            if series.id.0 % self.shards.max(1) == self.shard {
+                let seen = |table: &mut SeriesTable| {
+                    table.take(point, series, row.temporality, &batch.histograms)
+                };
+                self.point(point, series, *arrival, seen);
+            }
+        }
+    }
+
+    /// Records one span; gives back the window in which it counts.
+    #[inline]
+    fn record(&mut self, span: &SpanRecord, red: RedId, arrival: Timestamp) -> Option<Window> {
         let hash = span.trace.hash();
-        let weight = u64::from(span.weight.0);
-        let failed = span.status == StatusCode::Error;
-        let slot = clock.slot(span.end, stamp);
-        let summary = match slot {
+        let in_time = span.end <= arrival.plus(self.limits.skew);
+        let slot = match self.windows.recent(span.end, &self.clock) {
+            Some(window) if in_time => Slot::Window(window),
+            _ => self.clock.slot(span.end, arrival),
+        };
+        let (summary, window) = match slot {
             Slot::Window(w) => {
                 self.tally.spans.window += 1;
-                self.windows.at(w).red.at(red)
+                (self.windows.at(w).red.at(red), Some(w))
             }
             Slot::Skewed(w) => {
                 self.tally.spans.skewed += 1;
-                self.windows.at(w).red.at(red)
+                (self.windows.at(w).red.at(red), Some(w))
             }
             Slot::Late => {
                 self.tally.spans.late += 1;
-                self.late.at(red)
+                (self.late.at(red), None)
             }
         };
-        add(summary, span, weight, failed, hash);
-        if let Slot::Window(w) | Slot::Skewed(w) = slot {
-            let operation = catalog.red_key(red).operation;
-            for error in errors {
-                let kept = self.windows.at(w).fault(
-                    self.limits.faults_per_window,
-                    operation,
-                    error,
-                    weight,
-                );
-                self.windows.overflow_rows += u64::from(!kept);
-            }
-        }
+        add(summary, span, hash);
         if span.duration() > self.limits.horizon {
             self.tally.long += 1;
-            return;
+            return window;
         }
-        let open = OpenSpan::new(span, red, stamp);
-        let given_up = self.partitions[hash.partition()].push(open, self.budget);
-        self.tally.not_kept += given_up;
+        let partition = &mut self.partitions[hash.partition()];
+        let before = partition.len();
+        self.tally.not_kept += partition.push(OpenSpan::new(span, red, arrival), self.budget);
+        self.open = self.open + partition.len() - before;
+        window
     }
 
-    /// Records one metric point that arrived at `stamp`.
-    pub fn point(
+    #[cold]
+    fn fault(&mut self, window: Window, red: RedId, error: &str, weight: u64) {
+        let Some(name) = self.names.get(red.0 as usize) else { return };
+        let cap = self.limits.faults_per_window;
+        let kept = self.windows.at(window).fault(cap, name.key.operation, error, weight);
+        self.windows.overflow_rows += u64::from(!kept);
+    }
+
+    fn point(
         &mut self,
         point: &MetricPoint,
         series: MappedSeries,
-        temporality: Temporality,
-        histograms: &[HistogramPoint],
-        clock: &Clock,
-        stamp: Timestamp,
+        arrival: Timestamp,
+        seen: impl FnOnce(&mut SeriesTable) -> Option<Observed>,
     ) {
         self.tally.overflow_points += u64::from(series.overflow);
-        let window = match clock.slot(point.time, stamp) {
-            Slot::Window(w) => w,
-            Slot::Skewed(w) => {
-                let Some(seen) = self.series.take(point, series, temporality, histograms) else {
-                    self.tally.points.duplicate += 1;
-                    return;
-                };
-                self.tally.points.skewed += 1;
-                return self.observe(w, series, seen);
-            }
-            Slot::Late => {
-                self.tally.points.late += 1;
-                return;
-            }
+        let slot = self.clock.slot(point.time, arrival);
+        let (Slot::Window(window) | Slot::Skewed(window)) = slot else {
+            self.tally.points.late += 1;
+            return;
         };
-        match self.series.take(point, series, temporality, histograms) {
-            None => self.tally.points.duplicate += 1,
-            Some(seen) => {
-                self.tally.points.window += 1;
-                self.observe(window, series, seen);
-            }
+        let Some(seen) = seen(&mut self.series) else {
+            self.tally.points.duplicate += 1;
+            return;
+        };
+        match slot {
+            Slot::Skewed(_) => self.tally.points.skewed += 1,
+            _ => self.tally.points.window += 1,
         }
-    }
-
-    fn observe(&mut self, window: Window, series: MappedSeries, seen: super::series::Observed) {
         if series.overflow {
             return; // numbers of different series make no sum
         }
@@ -213,61 +194,102 @@ impl Aggregator {
         }
     }
 
-    /// Evaluates the settled traces of one partition, all of them when `flush`.
-    pub fn visit(&mut self, partition: usize, catalog: &Catalog, clock: &Clock, flush: bool) {
+    /// Moves log time forward, step by step: closes the windows behind the watermark and visits the
+    /// partition whose turn it is.
+    pub fn advance(&mut self, to: Timestamp) -> Option<Closed> {
+        let target = to.0 / STEP;
+        let (before, mut summaries) = (self.closed, Vec::new());
+        while self.step < target {
+            // With nothing open there is nothing to visit on the way.
+            self.step = if self.open == 0 { target } else { self.step + 1 };
+            self.clock.advance(Timestamp(self.step * STEP));
+            self.close(&mut summaries);
+            self.visit((self.step % PARTITIONS as u64) as usize, false);
+        }
+        (self.closed > before).then_some(Closed { until: self.closed, summaries })
+    }
+
+    /// The end of a recording: every trace is evaluated as it stands and every window closed.
+    pub fn finish(&mut self) -> Closed {
+        for partition in 0..PARTITIONS {
+            self.visit(partition, true);
+        }
+        let mut summaries = Vec::new();
+        self.close_before(Timestamp(u64::MAX), &mut summaries);
+        Closed { until: Timestamp(u64::MAX), summaries }
+    }
+
+    fn visit(&mut self, partition: usize, flush: bool) {
         let Some(p) = self.partitions.get_mut(partition) else { return };
-        let mut sink = Sink { windows: &mut self.windows, clock };
-        let (evaluator, tally) = (&mut self.evaluator, &mut self.tally);
+        let mut sink = Sink { windows: &mut self.windows, clock: &self.clock };
+        let (evaluator, tally, names) = (&mut self.evaluator, &mut self.tally, &self.names);
         let times = (self.limits.settle, self.limits.horizon);
-        p.visit(clock.now(), times, flush, |trace| {
-            evaluator.evaluate(trace, catalog, tally, &mut sink);
+        let before = p.len();
+        p.visit(self.clock.now(), times, flush, &mut self.scratch, |trace| {
+            evaluator.evaluate(trace, names, tally, &mut sink);
         });
+        self.open -= before - p.len();
     }
 
-    /// The oldest window that has anything in it.
-    pub fn first_open(&self) -> Option<Window> {
-        self.windows.open.first().map(|w| w.window)
+    fn close(&mut self, summaries: &mut Vec<WindowSummary>) {
+        let until = self.clock.oldest_open().start;
+        if until <= self.closed {
+            return;
+        }
+        let first = self.clock.window_of(self.closed);
+        let known = self.closed > Timestamp(0);
+        let silent = self.windows.first().is_none_or(|w| w.start > first.start);
+        if known && silent && self.tally != Tally::default() {
+            // Counters do not wait for a window with spans in it.
+            summaries.push(self.summary(OpenWindow::new(first)));
+        }
+        self.close_before(until, summaries);
+        self.closed = until;
     }
 
-    /// Closes a window; an empty summary says that this shard saw nothing.
-    pub fn close(&mut self, window: Window, catalog: &Catalog) -> WindowSummary {
-        let found = self.windows.open.binary_search_by_key(&window.start, |w| w.window.start);
-        let open = match found {
-            Ok(i) => self.windows.open.remove(i),
-            Err(_) => OpenWindow::new(window),
-        };
+    fn close_before(&mut self, until: Timestamp, summaries: &mut Vec<WindowSummary>) {
+        while let Some(window) = self.windows.take_before(until) {
+            let summary = self.summary(window);
+            summaries.push(summary);
+        }
+    }
+
+    fn summary(&mut self, window: OpenWindow) -> WindowSummary {
         let mut tally = std::mem::take(&mut self.tally);
         tally.overflow_rows += std::mem::take(&mut self.windows.overflow_rows);
-        open.close(std::mem::take(&mut self.late), tally, catalog)
+        window.close(std::mem::take(&mut self.late), tally, &self.names)
     }
 
     /// What is not closed yet of what totals are made of, with the counters so far.
-    pub fn peek(&self, catalog: &Catalog) -> WindowSummary {
-        let mut out = WindowSummary { late: self.late.rows(catalog), ..WindowSummary::default() };
-        for window in &self.windows.open {
-            out.merge(&window.peek(catalog));
+    pub fn peek(&self) -> WindowSummary {
+        let late = self.late.rows(&self.names);
+        let mut out = WindowSummary { late, ..WindowSummary::default() };
+        for window in self.windows.iter() {
+            out.merge(&window.peek(&self.names));
         }
-        out.tally.merge(&self.tally);
-        out.tally.overflow_rows += self.windows.overflow_rows;
+        out.tally.merge(&self.pending());
         out
+    }
+
+    /// Counters that no closed window carries yet.
+    pub fn pending(&self) -> Tally {
+        let mut tally = self.tally.clone();
+        tally.overflow_rows += self.windows.overflow_rows;
+        tally
     }
 
     /// Open spans held now.
     pub fn open_spans(&self) -> usize {
-        self.partitions.iter().map(Partition::len).sum()
+        self.open
     }
 }
 
-fn add(
-    summary: &mut RedSummary,
-    span: &SpanRecord,
-    weight: u64,
-    failed: bool,
-    hash: longpole_model::signal::TraceHash,
-) {
+#[inline]
+fn add(summary: &mut RedSummary, span: &SpanRecord, hash: TraceHash) {
+    let weight = u64::from(span.weight.0);
     summary.spans += 1;
     summary.weight = summary.weight.saturating_add(weight);
-    if failed {
+    if span.status == StatusCode::Error {
         summary.failed += 1;
         summary.failed_weight = summary.failed_weight.saturating_add(weight);
     }

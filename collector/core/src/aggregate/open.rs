@@ -1,6 +1,7 @@
 //! Open spans: what waits until its trace is settled, 64 bytes a span in 256 hash partitions.
 //!
-//! When the budget of a partition is full, a hash-chosen half of its traces stays open and stands
+//! A visit groups a partition by trace, takes out what is settled and leaves the rest as it lies:
+//! no sort of what only waits. When the budget of a partition is full, a hash-chosen half of its traces stays open and stands
 //! for both halves by weight; RED has seen every span already. No trace is evaluated here.
 
 use crate::catalog::RedId;
@@ -79,6 +80,93 @@ impl OpenSpan {
     }
 }
 
+/// One trace among the spans of a partition, while it is visited.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    trace: TraceId,
+    spans: usize,
+    /// Nanoseconds since its last and its first arrival.
+    youngest: u64,
+    oldest: u64,
+    /// Where its next span goes among the settled ones; `None` = it stays open.
+    next: Option<usize>,
+}
+
+/// Buffers of a visit, reused from partition to partition.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    /// Open addressing by trace hash: index of the group + 1; 0 = free.
+    cells: Vec<u32>,
+    groups: Vec<Group>,
+    /// Per span its group.
+    of: Vec<u32>,
+    settled: Vec<OpenSpan>,
+}
+
+impl Scratch {
+    /// Groups spans by trace.
+    fn group(&mut self, spans: &[OpenSpan], now: Timestamp) {
+        let mask = (2 * spans.len()).next_power_of_two() - 1;
+        self.cells.clear();
+        self.cells.resize(mask + 1, 0);
+        self.groups.clear();
+        self.of.clear();
+        let mut last = 0;
+        for s in spans {
+            if self.groups.get(last).is_none_or(|g| g.trace != s.trace) {
+                last = self.find(s.trace, mask);
+            }
+            let age = s.age(now);
+            let group = &mut self.groups[last];
+            group.spans += 1;
+            group.youngest = group.youngest.min(age);
+            group.oldest = group.oldest.max(age);
+            self.of.push(last as u32);
+        }
+    }
+
+    fn find(&mut self, trace: TraceId, mask: usize) -> usize {
+        // The lowest bits chose the partition: they are the same for all.
+        let mut at = (trace.hash().0 >> 9) as usize & mask;
+        while self.cells[at] > 0 {
+            let group = self.cells[at] as usize - 1;
+            if self.groups[group].trace == trace {
+                return group;
+            }
+            at = (at + 1) & mask;
+        }
+        self.groups.push(Group { trace, spans: 0, youngest: u64::MAX, oldest: 0, next: None });
+        self.cells[at] = self.groups.len() as u32;
+        self.groups.len() - 1
+    }
+
+    /// Moves settled spans together, trace by trace, out of `spans`.
+    fn take(&mut self, spans: &mut Vec<OpenSpan>, is_settled: impl Fn(&Group) -> bool) {
+        let mut place = 0;
+        for group in self.groups.iter_mut().filter(|g| is_settled(g)) {
+            group.next = Some(place);
+            place += group.spans;
+        }
+        let Some(&any) = spans.first() else { return };
+        self.settled.clear();
+        self.settled.resize(place, any);
+        let mut kept = 0;
+        for (i, &group) in self.of.iter().enumerate() {
+            match &mut self.groups[group as usize].next {
+                Some(next) => {
+                    self.settled[*next] = spans[i];
+                    *next += 1;
+                }
+                None => {
+                    spans[kept] = spans[i];
+                    kept += 1;
+                }
+            }
+        }
+        spans.truncate(kept);
+    }
+}
+
 /// One of the 256 partitions.
 #[derive(Clone, Debug, Default)]
 pub struct Partition {
@@ -136,6 +224,7 @@ impl Partition {
         now: Timestamp,
         (settle, horizon): (u64, u64),
         flush: bool,
+        scratch: &mut Scratch,
         mut evaluate: impl FnMut(Settled<'_>),
     ) {
         self.evaluated.retain(|_, at| now.since(*at) < horizon);
@@ -143,32 +232,22 @@ impl Partition {
             self.level = 0;
             return;
         }
-        self.spans.sort_unstable_by_key(|s| (s.trace, s.span, s.start, s.packed, s.red));
-        let mut kept = 0;
-        let mut from = 0;
-        while from < self.spans.len() {
-            let trace = self.spans[from].trace;
-            let run = self.spans[from..].iter().take_while(|s| s.trace == trace).count();
-            let group = &mut self.spans[from..from + run];
-            let (youngest, oldest) = group.iter().fold((u64::MAX, 0), |(lo, hi), s| {
-                let age = s.age(now);
-                (lo.min(age), hi.max(age))
-            });
-            if flush || youngest >= settle || oldest >= horizon {
-                let hash = trace.hash().0;
-                let remains = self.evaluated.contains_key(&hash);
-                evaluate(Settled { spans: group, scale_bits: self.level, remains });
-                self.evaluated.insert(hash, now);
-            } else {
-                self.spans.copy_within(from..from + run, kept);
-                kept += run;
-            }
-            from += run;
+        scratch.group(&self.spans, now);
+        scratch.take(&mut self.spans, |g| flush || g.youngest >= settle || g.oldest >= horizon);
+        let Scratch { groups, settled, .. } = scratch;
+        for group in groups {
+            let Some(end) = group.next else { continue };
+            let spans = &mut settled[end - group.spans..end];
+            spans.sort_unstable_by_key(|s| (s.span.as_u64(), s.start, s.packed, s.red));
+            let hash = group.trace.hash().0;
+            let remains = self.evaluated.insert(hash, now).is_some();
+            evaluate(Settled { spans, scale_bits: self.level, remains });
         }
-        self.spans.truncate(kept);
         if self.spans.is_empty() {
             self.level = 0;
-            self.spans.shrink_to(1024);
+        }
+        if self.spans.capacity() > 1024.max(4 * self.spans.len()) {
+            self.spans.shrink_to(1024.max(2 * self.spans.len()));
         }
     }
 }
@@ -204,7 +283,8 @@ mod tests {
         let mut p = Partition::default();
         let seen = |p: &mut Partition, s: u64| {
             let mut n = Vec::new();
-            p.visit(Timestamp(s * SECOND), (5 * SECOND, 60 * SECOND), false, |t| {
+            let (now, times) = (Timestamp(s * SECOND), (5 * SECOND, 60 * SECOND));
+            p.visit(now, times, false, &mut Scratch::default(), |t| {
                 n.push((t.spans.len(), t.remains));
             });
             n

@@ -6,22 +6,23 @@
 //! real root. In a segment's profile its own sites and the waits for callees add up to exactly its
 //! duration; in a trace's profile all sites do.
 
+use super::codes::{EntryCode, PathCode, SiteCode};
 use super::open::{OpenSpan, Settled};
 use super::tree::{NOBODY, Tree};
-use crate::catalog::{Catalog, RedId};
+use crate::catalog::{RedId, RedRow};
 use longpole_model::signal::{
-    Category, EdgeKey, EntryKey, EntryValue, OperationId, PathValue, Scope, SiteKey, SpanCategory,
-    SpanKind, Tally, Timestamp, band_of,
+    Category, EdgeKey, EntryValue, OperationId, PathValue, RedKey, Scope, SiteKey, SpanCategory,
+    SpanKind, Tally, Timestamp, VersionId, band_of,
 };
 
 /// Where the rows of an evaluated trace go.
 pub trait Rows {
     /// An entry that ended at `end`.
-    fn entry(&mut self, end: Timestamp, key: EntryKey, value: EntryValue);
+    fn entry(&mut self, end: Timestamp, key: EntryCode, value: EntryValue);
     /// A site below an entry that ended at `end`.
-    fn path(&mut self, end: Timestamp, key: EntryKey, site: SiteKey, value: PathValue);
+    fn path(&mut self, end: Timestamp, key: PathCode, value: PathValue);
     /// One visit of a site in a segment that ended at `end`.
-    fn site(&mut self, end: Timestamp, key: SiteKey, nanos: u64, weight: u64, failed: bool);
+    fn site(&mut self, end: Timestamp, key: SiteCode, nanos: u64, weight: u64, failed: bool);
     /// A call that was served by a segment that ended at `end`.
     fn edge(&mut self, end: Timestamp, key: EdgeKey, call: Call);
 }
@@ -43,7 +44,9 @@ pub struct Call {
 #[derive(Debug, Default)]
 pub struct Evaluator {
     tree: Tree,
-    site: Vec<SiteKey>,
+    site: Vec<SiteCode>,
+    /// Entry of the segment that a span begins; of others it is not looked at.
+    entry: Vec<EntryCode>,
     root: Vec<u32>,
     segment: Vec<u32>,
     whole: Vec<u64>,
@@ -56,7 +59,7 @@ impl Evaluator {
     pub fn evaluate(
         &mut self,
         trace: Settled<'_>,
-        catalog: &Catalog,
+        names: &[RedRow],
         tally: &mut Tally,
         rows: &mut impl Rows,
     ) {
@@ -67,7 +70,7 @@ impl Evaluator {
             tally.after_close += n as u64;
         }
         self.tree.build(spans);
-        self.place(spans, catalog);
+        self.place(spans, names);
         for column in [&mut self.whole, &mut self.local, &mut self.callee] {
             column.clear();
             column.resize(n, 0);
@@ -95,13 +98,14 @@ impl Evaluator {
                 self.tree.critical_path(spans, i, |_| false, |c, ns| whole[c as usize] += ns);
             }
         }
-        self.emit(spans, catalog, trace.scale_bits, rows);
+        self.emit(spans, names, trace.scale_bits, rows);
     }
 
     /// Site, root and segment of every span.
-    fn place(&mut self, spans: &[OpenSpan], catalog: &Catalog) {
+    fn place(&mut self, spans: &[OpenSpan], names: &[RedRow]) {
         let n = spans.len();
         self.site.clear();
+        self.entry.clear();
         self.root.clear();
         self.root.resize(n, NOBODY);
         self.segment.clear();
@@ -117,8 +121,8 @@ impl Evaluator {
             // A span of another service is another process, whatever its kind says.
             let enters = spans[i as usize].kind().enters()
                 || parent != NOBODY
-                    && service(catalog, &spans[i as usize])
-                        != service(catalog, &spans[parent as usize]);
+                    && service(names, &spans[i as usize])
+                        != service(names, &spans[parent as usize]);
             self.segment[i as usize] = if enters { i } else { segment };
         }
         for i in 0..n as u32 {
@@ -127,9 +131,9 @@ impl Evaluator {
                 let mut children = self.tree.children(i).iter().map(|&c| &spans[c as usize]);
                 children
                     .find(|c| {
-                        c.kind() == SpanKind::Server || service(catalog, c) != service(catalog, s)
+                        c.kind() == SpanKind::Server || service(names, c) != service(names, s)
                     })
-                    .map(|c| operation(catalog, c.red))
+                    .map(|c| operation(names, c.red))
             };
             let (category, peer) = match (s.category(), s.kind()) {
                 (SpanCategory::Wait, _) => (Category::Wait, None),
@@ -144,41 +148,43 @@ impl Evaluator {
                     None => (Category::Remote, None),
                 },
             };
-            self.site.push(SiteKey {
-                operation: operation(catalog, s.red),
+            self.site.push(SiteCode::new(SiteKey {
+                operation: operation(names, s.red),
                 peer: peer.unwrap_or(OperationId::NONE),
                 category,
-            });
+            }));
+            self.entry.push(entry_code(s));
         }
     }
 
     fn emit(
         &mut self,
         spans: &[OpenSpan],
-        catalog: &Catalog,
+        names: &[RedRow],
         scale_bits: u32,
         rows: &mut impl Rows,
     ) {
         for (i, s) in spans.iter().enumerate() {
             let weight = u64::from(s.weight.0) << scale_bits;
-            let segment = &spans[self.segment[i] as usize];
-            let site = self.site[i];
-            let end = segment.end();
-            if self.segment[i] as usize == i {
+            let above = self.segment[i] as usize;
+            let (site, entry) = (self.site[i], self.entry[above]);
+            let end = spans[above].end();
+            if above == i {
                 let value = entry_value(s, weight);
-                rows.entry(end, entry_key(catalog, s, Scope::Segment), value);
+                rows.entry(end, entry, value);
                 if s.parent.is_zero() {
-                    rows.entry(end, entry_key(catalog, s, Scope::Trace), value);
+                    rows.entry(end, entry.of_trace(), value);
                 }
-                self.edge(spans, catalog, i, weight, rows);
+                self.edge(spans, names, i, weight, rows);
             }
-            let value = path_value(weight, self.local[i], self.tree.own[i]);
-            rows.path(end, entry_key(catalog, segment, Scope::Segment), site, value);
-            rows.site(end, site, self.tree.own[i], weight, s.failed());
-            let root = &spans[self.root[i] as usize];
+            let own = self.tree.own[i];
+            rows.path(end, PathCode::new(entry, site), path_value(weight, self.local[i], own));
+            rows.site(end, site, own, weight, s.failed());
+            let at = self.root[i] as usize;
+            let root = &spans[at];
             if root.parent.is_zero() {
-                let value = path_value(weight, self.whole[i], self.tree.own[i]);
-                rows.path(root.end(), entry_key(catalog, root, Scope::Trace), site, value);
+                let key = PathCode::new(self.entry[at].of_trace(), site);
+                rows.path(root.end(), key, path_value(weight, self.whole[i], own));
             }
         }
     }
@@ -187,7 +193,7 @@ impl Evaluator {
     fn edge(
         &self,
         spans: &[OpenSpan],
-        catalog: &Catalog,
+        names: &[RedRow],
         i: usize,
         weight: u64,
         rows: &mut impl Rows,
@@ -199,8 +205,8 @@ impl Evaluator {
         // "outside" either.
         if caller.is_some() || callee.parent.is_zero() && callee.kind().enters() {
             let key = EdgeKey {
-                caller: caller.map_or(OperationId::NONE, |c| operation(catalog, c.red)),
-                callee: operation(catalog, callee.red),
+                caller: caller.map_or(OperationId::NONE, |c| operation(names, c.red)),
+                callee: operation(names, callee.red),
             };
             let call = Call {
                 weight,
@@ -211,20 +217,22 @@ impl Evaluator {
             rows.edge(callee.end(), key, call);
         }
         let Some(caller) = caller else { return };
-        let above = &spans[self.segment[p as usize] as usize];
-        let site = |category| SiteKey {
-            operation: operation(catalog, caller.red),
-            peer: operation(catalog, callee.red),
-            category,
+        let above = self.segment[p as usize] as usize;
+        let (entry, end) = (self.entry[above], spans[above].end());
+        let site = |category| {
+            SiteCode::new(SiteKey {
+                operation: operation(names, caller.red),
+                peer: operation(names, callee.red),
+                category,
+            })
         };
-        let key = entry_key(catalog, above, Scope::Segment);
         let value = path_value(weight, self.callee[i], 0);
-        rows.path(above.end(), key, site(Category::Callee), value);
+        rows.path(end, PathCode::new(entry, site(Category::Callee)), value);
         if callee.kind() == SpanKind::Consumer {
             let wait = callee.start.since(caller.end());
-            rows.site(above.end(), site(Category::Queue), wait, weight, false);
-            let value = path_value(weight, 0, wait);
-            rows.path(above.end(), key, site(Category::Queue), value);
+            let queue = site(Category::Queue);
+            rows.site(end, queue, wait, weight, false);
+            rows.path(end, PathCode::new(entry, queue), path_value(weight, 0, wait));
         }
     }
 }
@@ -243,23 +251,22 @@ fn distinct<'a>(spans: &'a mut [OpenSpan], tally: &mut Tally) -> &'a [OpenSpan] 
     &spans[..kept]
 }
 
-fn service(catalog: &Catalog, s: &OpenSpan) -> u32 {
-    catalog.service_of(operation(catalog, s.red))
+fn row(names: &[RedRow], red: RedId) -> RedRow {
+    let nobody = RedKey { operation: OperationId::NONE, version: VersionId::NONE };
+    let none = RedRow { key: nobody, service: u32::MAX };
+    names.get(red.0 as usize).copied().unwrap_or(none)
 }
 
-fn operation(catalog: &Catalog, red: RedId) -> OperationId {
-    catalog.red_key(red).operation
+fn service(names: &[RedRow], s: &OpenSpan) -> u32 {
+    row(names, s.red).service
 }
 
-fn entry_key(catalog: &Catalog, s: &OpenSpan, scope: Scope) -> EntryKey {
-    let key = catalog.red_key(s.red);
-    EntryKey {
-        scope,
-        operation: key.operation,
-        version: key.version,
-        failed: s.failed(),
-        band: band_of(s.duration()),
-    }
+fn operation(names: &[RedRow], red: RedId) -> OperationId {
+    row(names, red).key.operation
+}
+
+fn entry_code(s: &OpenSpan) -> EntryCode {
+    EntryCode::new(s.red, Scope::Segment, s.failed(), band_of(s.duration()))
 }
 
 /// Nanoseconds times a 16.16 weight, rounded: each visit rounds alone, so order does not matter.

@@ -2,12 +2,13 @@
 //!
 //! Sorted only once, when the window closes.
 
+use super::codes::{EntryCode, PathCode, SiteCode};
 use super::segment::Call;
-use crate::catalog::{Catalog, RedId};
+use crate::catalog::{RedId, RedRow};
 use crate::hash::IdHash;
 use longpole_model::signal::{
-    EdgeKey, EdgeSummary, EntryKey, EntryValue, FaultKey, OVERFLOW_NAME, OperationId, PathValue,
-    RedSummary, SeriesId, SeriesSummary, SiteKey, SiteSummary, Tally, Window, WindowSummary,
+    EdgeKey, EdgeSummary, EntryValue, FaultKey, OVERFLOW_NAME, OperationId, PathValue, RedKey,
+    RedSummary, SeriesId, SeriesSummary, SiteSummary, Tally, Window, WindowSummary,
 };
 use std::collections::HashMap;
 
@@ -17,6 +18,7 @@ pub struct RedTable(Vec<Option<Box<RedSummary>>>);
 
 impl RedTable {
     /// The summary of an id, made when it is new.
+    #[inline]
     pub fn at(&mut self, id: RedId) -> &mut RedSummary {
         let i = id.0 as usize;
         if self.0.len() <= i {
@@ -26,26 +28,22 @@ impl RedTable {
     }
 
     /// Sorted copies of the rows.
-    pub fn rows(&self, catalog: &Catalog) -> Vec<(longpole_model::signal::RedKey, RedSummary)> {
-        let held = self.0.iter().enumerate();
-        let mut rows: Vec<_> = held
-            .filter_map(|(i, r)| Some((catalog.red_key(RedId(i as u32)), *r.clone()?)))
-            .collect();
-        rows.sort_unstable_by_key(|(k, _)| *k);
-        rows
+    pub fn rows(&self, names: &[RedRow]) -> Vec<(RedKey, RedSummary)> {
+        sorted(self.0.iter().zip(names).filter_map(|(r, name)| Some((name.key, *r.clone()?))))
     }
 
     /// Sorted rows.
-    pub fn into_rows(self, catalog: &Catalog) -> Vec<(longpole_model::signal::RedKey, RedSummary)> {
-        let mut rows: Vec<_> = self
-            .0
-            .into_iter()
-            .enumerate()
-            .filter_map(|(i, r)| Some((catalog.red_key(RedId(i as u32)), *r?)))
-            .collect();
-        rows.sort_unstable_by_key(|(k, _)| *k);
-        rows
+    pub fn into_rows(self, names: &[RedRow]) -> Vec<(RedKey, RedSummary)> {
+        sorted(self.0.into_iter().zip(names).filter_map(|(r, name)| Some((name.key, *r?))))
     }
+}
+
+fn sorted<K: Ord + Copy, V>(rows: impl Iterator<Item = (K, V)>) -> Vec<(K, V)> {
+    let mut rows: Vec<(K, V)> = rows.collect();
+    if !rows.is_sorted_by_key(|(k, _)| *k) {
+        rows.sort_unstable_by_key(|(k, _)| *k);
+    }
+    rows
 }
 
 /// Everything that one window gathers.
@@ -55,12 +53,14 @@ pub struct OpenWindow {
     pub window: Window,
     /// Rate, errors, duration.
     pub red: RedTable,
-    entries: HashMap<EntryKey, EntryValue, IdHash>,
-    paths: HashMap<(EntryKey, SiteKey), PathValue, IdHash>,
-    sites: HashMap<SiteKey, SiteSummary, IdHash>,
+    entries: HashMap<EntryCode, EntryValue, IdHash>,
+    paths: HashMap<PathCode, PathValue, IdHash>,
+    sites: HashMap<SiteCode, SiteSummary, IdHash>,
     edges: HashMap<EdgeKey, EdgeSummary, IdHash>,
     series: HashMap<SeriesId, SeriesSummary, IdHash>,
-    faults: HashMap<FaultKey, u64>,
+    faults: HashMap<OperationId, HashMap<String, u64>, IdHash>,
+    /// Error types in `faults`.
+    errors: usize,
 }
 
 impl OpenWindow {
@@ -74,6 +74,7 @@ impl OpenWindow {
             edges: HashMap::default(),
             series: HashMap::default(),
             faults: HashMap::default(),
+            errors: 0,
         }
     }
 
@@ -81,46 +82,56 @@ impl OpenWindow {
         self.paths.len() + self.sites.len() + self.entries.len() + self.edges.len()
     }
 
-    /// Adds an entry of a path profile; `false` when the cap folded it away.
-    pub fn entry(&mut self, cap: usize, key: EntryKey, value: EntryValue) -> bool {
-        let room = self.rows() < cap || self.entries.contains_key(&key);
+    /// Adds an entry of a path profile; `false` when the cap kept it out.
+    #[inline]
+    pub fn entry(&mut self, cap: usize, key: EntryCode, value: EntryValue) -> bool {
+        if let Some(row) = self.entries.get_mut(&key) {
+            row.merge(&value);
+            return true;
+        }
+        let room = self.rows() < cap;
         if room {
-            self.entries.entry(key).or_default().merge(&value);
+            self.entries.insert(key, value);
         }
         room
     }
 
     /// Adds a row of a path profile; beyond the cap it goes to the entry's "other" row.
-    pub fn path(&mut self, cap: usize, entry: EntryKey, site: SiteKey, value: PathValue) -> bool {
-        let room = self.rows() < cap || self.paths.contains_key(&(entry, site));
-        let site = if room {
-            site
-        } else {
-            SiteKey { operation: OperationId::NONE, peer: OperationId::NONE, ..site }
-        };
-        if room || self.entries.contains_key(&entry) {
-            self.paths.entry((entry, site)).or_default().merge(&value);
+    #[inline]
+    pub fn path(&mut self, cap: usize, key: PathCode, value: PathValue) -> bool {
+        if let Some(row) = self.paths.get_mut(&key) {
+            row.merge(&value);
+            return true;
+        }
+        let room = self.rows() < cap;
+        if room {
+            self.paths.insert(key, value);
+        } else if self.entries.contains_key(&key.entry()) {
+            self.paths.entry(key.folded()).or_default().merge(&value);
         }
         room
     }
 
     /// Adds one visit of a site.
+    #[inline]
     pub fn site(
         &mut self,
         cap: usize,
-        key: SiteKey,
+        key: SiteCode,
         nanos: u64,
         weight: u64,
         failed: bool,
     ) -> bool {
-        let room = self.rows() < cap || self.sites.contains_key(&key);
-        if room {
-            let site = self.sites.entry(key).or_default();
-            site.visits += 1;
-            site.failed += u64::from(failed);
-            site.durations.record(nanos, weight);
-        }
-        room
+        let room = self.rows() < cap;
+        let site = match self.sites.get_mut(&key) {
+            Some(site) => site,
+            None if room => self.sites.entry(key).or_default(),
+            None => return false,
+        };
+        site.visits += 1;
+        site.failed += u64::from(failed);
+        site.durations.record(nanos, weight);
+        true
     }
 
     /// Adds one call between services.
@@ -147,46 +158,47 @@ impl OpenWindow {
 
     /// Adds an error of a type; beyond the cap its type is folded.
     pub fn fault(&mut self, cap: usize, operation: OperationId, error: &str, weight: u64) -> bool {
-        let key = FaultKey { operation, error: error.to_owned() };
-        let room = self.faults.len() < cap || self.faults.contains_key(&key);
-        let key = if room { key } else { FaultKey { operation, error: OVERFLOW_NAME.to_owned() } };
-        let cell = self.faults.entry(key).or_default();
+        let errors = self.faults.entry(operation).or_default();
+        if let Some(n) = errors.get_mut(error) {
+            *n = n.saturating_add(weight);
+            return true;
+        }
+        let room = self.errors < cap;
+        let error = if room { error } else { OVERFLOW_NAME };
+        let cell = errors.entry(error.to_owned()).or_default();
         *cell = cell.saturating_add(weight);
+        self.errors += usize::from(room);
         room
     }
 
     /// What the window has gathered so far of what totals are made of: RED, edges, sites.
-    pub fn peek(&self, catalog: &Catalog) -> WindowSummary {
-        let mut edges: Vec<_> = self.edges.iter().map(|(k, v)| (*k, v.clone())).collect();
-        edges.sort_unstable_by_key(|(k, _)| *k);
-        let mut sites: Vec<_> = self.sites.iter().map(|(k, v)| (*k, v.clone())).collect();
-        sites.sort_unstable_by_key(|(k, _)| *k);
+    pub fn peek(&self, names: &[RedRow]) -> WindowSummary {
         WindowSummary {
             window: self.window,
-            red: self.red.rows(catalog),
-            edges,
-            sites,
+            red: self.red.rows(names),
+            edges: sorted(self.edges.iter().map(|(k, v)| (*k, v.clone()))),
+            sites: sorted(self.sites.iter().map(|(k, v)| (k.key(), v.clone()))),
             ..WindowSummary::default()
         }
     }
 
     /// Closes the window.
-    pub fn close(self, late: RedTable, tally: Tally, catalog: &Catalog) -> WindowSummary {
-        fn sorted<K: Ord, V>(map: impl IntoIterator<Item = (K, V)>) -> Vec<(K, V)> {
-            let mut rows: Vec<(K, V)> = map.into_iter().collect();
-            rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            rows
-        }
+    pub fn close(self, late: RedTable, tally: Tally, names: &[RedRow]) -> WindowSummary {
+        let by_operation = self.faults.into_iter().flat_map(|(operation, errors)| {
+            errors.into_iter().map(move |(error, n)| (FaultKey { operation, error }, n))
+        });
+        let mut faults: Vec<(FaultKey, u64)> = by_operation.collect();
+        faults.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         WindowSummary {
             window: self.window,
-            red: self.red.into_rows(catalog),
-            late: late.into_rows(catalog),
-            entries: sorted(self.entries),
-            paths: sorted(self.paths),
-            sites: sorted(self.sites),
-            edges: sorted(self.edges),
-            series: sorted(self.series),
-            faults: sorted(self.faults),
+            red: self.red.into_rows(names),
+            late: late.into_rows(names),
+            entries: sorted(self.entries.into_iter().map(|(k, v)| (k.key(names), v))),
+            paths: sorted(self.paths.into_iter().map(|(k, v)| (k.key(names), v))),
+            sites: sorted(self.sites.into_iter().map(|(k, v)| (k.key(), v))),
+            edges: sorted(self.edges.into_iter()),
+            series: sorted(self.series.into_iter()),
+            faults,
             tally,
             missing_shards: 0,
         }

@@ -46,7 +46,21 @@ impl Tree {
                 if s.parent.is_zero() || s.parent == s.span { None } else { find(spans, s.parent) };
             self.parent.push(at.unwrap_or(NOBODY));
         }
-        self.break_cycles(n);
+        self.arrange(spans);
+        if self.topological.len() < n {
+            self.break_cycles(n);
+            self.arrange(spans);
+        }
+        self.own.clear();
+        for i in 0..n as u32 {
+            let own = self.uncovered(spans, i);
+            self.own.push(own);
+        }
+    }
+
+    /// Orders children and finds an order from the roots down; what hangs in a ring is not in it.
+    fn arrange(&mut self, spans: &[OpenSpan]) {
+        let n = spans.len();
         // Children by parent, latest end first; roots (NOBODY) come last.
         self.order.clear();
         self.order.extend(0..n as u32);
@@ -72,11 +86,6 @@ impl Tree {
             let i = self.topological[at];
             self.topological.extend_from_slice(children(&self.order, &self.first, i));
             at += 1;
-        }
-        self.own.clear();
-        for i in 0..n as u32 {
-            let own = self.uncovered(spans, i);
-            self.own.push(own);
         }
     }
 
@@ -176,7 +185,7 @@ fn children<'a>(order: &'a [u32], first: &[u32], i: u32) -> &'a [u32] {
 
 /// Index of the span with this id.
 fn find(spans: &[OpenSpan], id: SpanId) -> Option<u32> {
-    spans.binary_search_by_key(&id, |s| s.span).ok().map(|i| i as u32)
+    spans.binary_search_by_key(&id.as_u64(), |s| s.span.as_u64()).ok().map(|i| i as u32)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Totals for a scrape: closed windows plus open ones.
 
 use super::analyst::Analyst;
-use super::intake::Engine;
 use super::snapshot::usage;
 use crate::catalog::Catalog;
 use longpole_model::finding::{Connection, EdgeTotal, RedTotal, Totals, USER};
@@ -16,19 +15,24 @@ const DATABASE: &str = "database";
 /// Windows whose last value stands for a series.
 const RECENT: usize = 6;
 
-/// Takes the totals.
-pub fn totals(analyst: &Analyst, engine: &Engine) -> Totals {
-    let (closed, open) = (analyst.history().totals(), engine.open_totals());
-    let catalog = engine.catalog();
+/// Takes the totals. `open` is what the analyst has not observed yet, `open_spans` wait for the rest of
+/// their traces.
+pub fn totals(
+    analyst: &Analyst,
+    open: &WindowSummary,
+    open_spans: u64,
+    catalog: &Catalog,
+) -> Totals {
+    let closed = analyst.history().totals();
     let mut tally = closed.tally.clone();
     tally.merge(&open.tally);
     Totals {
-        red: red([closed, &open], catalog),
-        edges: edges([closed, &open], catalog),
+        red: red([closed, open], catalog),
+        edges: edges([closed, open], catalog),
         usage: usage(analyst.history().latest(RECENT), catalog),
         tally,
         windows: analyst.history().windows(),
-        open_spans: engine.open_spans() as u64,
+        open_spans: open_spans,
         placebo: analyst.watch().placebo(),
     }
 }

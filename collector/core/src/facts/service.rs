@@ -9,6 +9,7 @@ use longpole_model::signal::{
     Category, Facility, Operation, OperationId, Role, Scope, WindowSummary,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Smallest growth of processor use that counts, as a share of the limit (METHODS: .25 or more in
 /// 29 of 31 faults; half of that leaves a margin for short windows).
@@ -38,7 +39,7 @@ pub struct Facts {
     /// Lengths of both stretches in seconds.
     pub seconds: [f64; 2],
     /// Operations by id, for words.
-    operations: Vec<Operation>,
+    operations: Vec<Arc<Operation>>,
 }
 
 impl Facts {
@@ -70,7 +71,7 @@ impl Facts {
 
     /// The service of an operation; empty for none.
     pub fn name_of(&self, id: OperationId) -> &str {
-        self.operations.get(id.0 as usize).map_or("", |o| &o.service)
+        self.operations.get(id.0 as usize).map_or("", |o| o.service.as_str())
     }
 
     /// An operation in words; empty for none.

@@ -94,7 +94,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
     }
     let history = if blind { analyst.history() } else { &history };
     let mut tally = history.totals().tally.clone();
-    tally.merge(engine.pending_tally());
+    tally.merge(&engine.pending_tally());
     let context = Context {
         declared: &declared,
         target: target.as_ref(),

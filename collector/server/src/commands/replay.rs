@@ -58,7 +58,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         analyst.observe(w, engine.catalog());
     })?;
     analyst.finish(engine.catalog());
-    let seen = snapshot(&analyst, engine.catalog(), engine.pending_tally());
+    let seen = snapshot(&analyst, engine.catalog(), &engine.pending_tally());
     let mut out = std::io::stdout().lock();
     if args.json {
         out.write_all(json::replay(&seen).as_bytes())?;

@@ -24,7 +24,7 @@ pub(super) fn travel(
     let mut teller = Teller::default();
     while let Some(item) = replay.next() {
         teller.tell(&replay, &mut engine, &bar);
-        for window in engine.ingest(&item.batch, &item.rejections, None) {
+        for window in engine.ingest(item.batch, &item.rejections, None) {
             closed(&engine, window);
         }
         bar.set_position(replay.progress().0);

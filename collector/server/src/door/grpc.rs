@@ -9,6 +9,7 @@ use super::{BODY_TIMEOUT, Denied, Door, RETRY_AFTER, Transport};
 use crate::ingest::otlp::Signal;
 use axum::Router;
 use axum::body::Body;
+use bytes::Bytes;
 use codec::Raw;
 use hyper::{Request, Response};
 use longpole_model::signal::Reason;
@@ -97,11 +98,11 @@ impl tower::Service<Request<Body>> for Export {
     }
 }
 
-impl tonic::server::UnaryService<Vec<u8>> for Export {
+impl tonic::server::UnaryService<Bytes> for Export {
     type Response = Vec<u8>;
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Vec<u8>>, Status>> + Send>>;
 
-    fn call(&mut self, request: tonic::Request<Vec<u8>>) -> Self::Future {
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let Self { door, signal } = self.clone();
         Box::pin(async move {
             let payload = request.into_inner();

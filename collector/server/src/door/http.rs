@@ -136,7 +136,7 @@ async fn taken(
             payload
         }
     };
-    door.take(signal, Transport::Http, payload).await.map_err(|denied| match denied {
+    door.take(signal, Transport::Http, payload.into()).await.map_err(|denied| match denied {
         Denied::Later(message) => (StatusCode::SERVICE_UNAVAILABLE, message),
         Denied::Unreadable(Reason::TooLarge, message) => (StatusCode::PAYLOAD_TOO_LARGE, message),
         Denied::Unreadable(_, message) => (StatusCode::BAD_REQUEST, message),

@@ -10,7 +10,6 @@ mod event;
 pub mod json;
 mod known;
 mod logs;
-mod memo;
 mod metrics;
 mod naming;
 mod refusal;
@@ -65,7 +64,7 @@ impl Default for DecodeLimits {
 /// Decodes an `ExportTraceServiceRequest`. `now` is the arrival time where there is one; recordings
 /// have none, and then nothing counts as too far ahead.
 pub fn traces(
-    payload: Vec<u8>,
+    payload: &[u8],
     limits: &DecodeLimits,
     now: Option<Timestamp>,
 ) -> Result<(Batch, Rejections), Refusal> {
@@ -74,7 +73,7 @@ pub fn traces(
 
 /// Decodes an `ExportMetricsServiceRequest`.
 pub fn metrics(
-    payload: Vec<u8>,
+    payload: &[u8],
     limits: &DecodeLimits,
     now: Option<Timestamp>,
 ) -> Result<(Batch, Rejections), Refusal> {
@@ -82,13 +81,13 @@ pub fn metrics(
 }
 
 /// Reads an `ExportLogsServiceRequest`: its records are counted and dropped.
-pub fn logs(payload: Vec<u8>, limits: &DecodeLimits) -> Result<(Batch, Rejections), Refusal> {
+pub fn logs(payload: &[u8], limits: &DecodeLimits) -> Result<(Batch, Rejections), Refusal> {
     decode(payload, limits, Some(Signal::Logs), None)
 }
 
 /// Decodes a request whose signal nobody named; it is told from the structure. For recordings.
 pub fn any(
-    payload: Vec<u8>,
+    payload: &[u8],
     limits: &DecodeLimits,
     now: Option<Timestamp>,
 ) -> Result<(Batch, Rejections), Refusal> {
@@ -106,7 +105,7 @@ pub fn span_bytes(payload: &[u8], offset: u32) -> Option<&[u8]> {
 }
 
 fn decode(
-    payload: Vec<u8>,
+    payload: &[u8],
     limits: &DecodeLimits,
     told: Option<Signal>,
     now: Option<Timestamp>,
@@ -124,23 +123,20 @@ fn decode(
     let mut batch = Batch::default();
     let mut rejections = Rejections::default();
     let walked =
-        told.map_or_else(|| detect::told(&payload), |told| Ok(Some(told))).and_then(|found| {
+        told.map_or_else(|| detect::told(payload), |told| Ok(Some(told))).and_then(|found| {
             match found {
                 // Where nothing tells, items are counted and refused as spans without ids.
                 Some(Signal::Traces) | None => {
-                    spans::walk(&payload, limits, now, &mut batch, &mut rejections)
+                    spans::walk(payload, limits, now, &mut batch, &mut rejections)
                 }
                 Some(Signal::Metrics) => {
-                    metrics::walk(&payload, limits, now, &mut batch, &mut rejections)
+                    metrics::walk(payload, limits, now, &mut batch, &mut rejections)
                 }
-                Some(Signal::Logs) => logs::walk(&payload, limits, &mut rejections),
+                Some(Signal::Logs) => logs::walk(payload, limits, &mut rejections),
             }
         });
     match walked {
-        Ok(()) => {
-            batch.payload = payload;
-            Ok((batch, rejections))
-        }
-        Err(fault) => Err(refusal::of(fault, &payload, limits)),
+        Ok(()) => Ok((batch, rejections)),
+        Err(fault) => Err(refusal::of(fault, payload, limits)),
     }
 }

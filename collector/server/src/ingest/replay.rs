@@ -73,8 +73,8 @@ pub struct Item {
     pub batch: Batch,
     /// What was refused or mended in it.
     pub rejections: Rejections,
-    /// Bytes of the message as it stood in the file, decompressed.
-    pub bytes: u64,
+    /// The message as it stood in the file, decompressed.
+    pub payload: Vec<u8>,
     /// Index into [`Replay::files`].
     pub file: usize,
 }

@@ -8,8 +8,9 @@ use longpole_exporters::prometheus::{CONTENT_TYPE as TEXT, encode, families};
 
 /// Totals, open windows included; own counters behind them.
 pub async fn scrape(State(web): State<Web>) -> Response {
-    let asked = web.pipeline.ask(|state| (state.totals(), state.snapshot())).await;
-    let Some((totals, snapshot)) = asked else { return GONE.into_response() };
+    let Some(totals) = web.pipeline.totals().await else { return GONE.into_response() };
+    let snapshot = web.pipeline.ask(|state| state.snapshot()).await;
+    let Some(snapshot) = snapshot else { return GONE.into_response() };
     let (evicted, _) = web.pipeline.log_figures();
     web.own.evicted.inc_by(evicted.saturating_sub(web.own.evicted.get()));
     web.own.queued.set(i64::try_from(web.pipeline.queued_bytes()).unwrap_or(i64::MAX));

@@ -25,7 +25,6 @@ pub fn pair(key: &str, value: AnyValue) -> KeyValue {
 
 /// What a batch says, without where its bytes lie.
 pub fn said(mut batch: Batch) -> Batch {
-    batch.payload.clear();
     for span in &mut batch.spans {
         span.offset = 0;
     }

@@ -126,7 +126,7 @@ fn peer(span: &Span, kind: SpanKind, category: SpanCategory) -> String {
     word(&span.attributes, keys).unwrap_or_default().to_owned()
 }
 
-fn check_span(built: &Span, walked: &SpanRecord, batch: &Batch, index: usize) {
+fn check_span((payload, built): (&[u8], &Span), walked: &SpanRecord, batch: &Batch, index: usize) {
     assert_eq!(walked.trace.0.as_slice(), built.trace_id);
     assert_eq!(walked.span.0.as_slice(), built.span_id);
     let parent = &built.parent_span_id;
@@ -156,7 +156,7 @@ fn check_span(built: &Span, walked: &SpanRecord, batch: &Batch, index: usize) {
         _ => Weight::ONE,
     };
     assert_eq!(walked.weight, weight);
-    let body = otlp::span_bytes(&batch.payload, walked.offset).unwrap();
+    let body = otlp::span_bytes(payload, walked.offset).unwrap();
     assert_eq!(&Span::decode(body).unwrap(), built);
 
     let row = &batch.operations[walked.operation as usize];
@@ -261,7 +261,7 @@ proptest! {
     fn spans_are_what_prost_says(request in traces()) {
         let payload = request.encode_to_vec();
         let limits = DecodeLimits::default();
-        let (batch, rejections) = otlp::traces(payload.clone(), &limits, Some(NOW)).unwrap();
+        let (batch, rejections) = otlp::traces(&payload, &limits, Some(NOW)).unwrap();
         let mut walked = batch.spans.iter().enumerate();
         let mut refused = 0;
         for part in &request.resource_spans {
@@ -271,7 +271,7 @@ proptest! {
                     continue;
                 }
                 let (index, record) = walked.next().expect("an acceptable span was refused");
-                check_span(span, record, &batch, index);
+                check_span((&payload, span), record, &batch, index);
                 let row = &batch.operations[record.operation as usize];
                 let resource = &batch.resources[row.resource as usize];
                 let none = Vec::new();
@@ -299,7 +299,7 @@ proptest! {
     fn points_are_what_prost_says(request in metrics()) {
         let payload = request.encode_to_vec();
         let limits = DecodeLimits::default();
-        let (batch, rejections) = otlp::metrics(payload.clone(), &limits, Some(NOW)).unwrap();
+        let (batch, rejections) = otlp::metrics(&payload, &limits, Some(NOW)).unwrap();
         let all = request.resource_metrics.iter().flat_map(|r| &r.scope_metrics);
         let expected: usize = all.flat_map(|s| &s.metrics).map(good_points).sum();
         prop_assert_eq!(batch.points.len(), expected, "{:?}", rejections);

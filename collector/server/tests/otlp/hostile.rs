@@ -20,10 +20,10 @@ const NOW: Timestamp = Timestamp(T0 + 60_000_000_000);
 fn fuzz(data: &[u8]) {
     let limits = DecodeLimits::default();
     let mut outcomes = vec![
-        otlp::traces(data.to_vec(), &limits, Some(NOW)),
-        otlp::metrics(data.to_vec(), &limits, Some(NOW)),
-        otlp::logs(data.to_vec(), &limits),
-        otlp::any(data.to_vec(), &limits, None),
+        otlp::traces(data, &limits, Some(NOW)),
+        otlp::metrics(data, &limits, Some(NOW)),
+        otlp::logs(data, &limits),
+        otlp::any(data, &limits, None),
     ];
     outcomes.push(json::any(data, &limits, Some(NOW)));
     for outcome in outcomes {
@@ -105,14 +105,15 @@ fn at(number: u8, time: u64) -> Vec<u8> {
 
 fn refusal(request: Vec<u8>) -> Reason {
     let limits = DecodeLimits::default();
-    otlp::metrics(request, &limits, Some(NOW)).expect_err("too much").reason
+    otlp::metrics(&request, &limits, Some(NOW)).expect_err("too much").reason
 }
 
 #[test]
 fn two_million_empty_spans_are_refused_before_anything_is_built() {
     // Each is two bytes: field 2 of a scope, of length 0.
     let request = wrap(1, &wrap(2, &[0x12, 0x00].repeat(2_000_000)));
-    let refused = otlp::traces(request, &DecodeLimits::default(), Some(NOW)).expect_err("too many");
+    let refused =
+        otlp::traces(&request, &DecodeLimits::default(), Some(NOW)).expect_err("too many");
     assert_eq!(refused.reason, Reason::TooManyItems);
 }
 
@@ -121,7 +122,7 @@ fn a_name_of_megabytes_is_not_read_again_for_each_point() {
     let point = wrap(1, &[at(3, T0), at(4, 1f64.to_bits())].concat());
     let request = metric(&vec![b'n'; 16 << 20], 5, &point.repeat(100_000));
     let began = Instant::now();
-    let (batch, _) = otlp::metrics(request, &DecodeLimits::default(), Some(NOW)).expect("taken");
+    let (batch, _) = otlp::metrics(&request, &DecodeLimits::default(), Some(NOW)).expect("taken");
     assert_eq!((batch.points.len(), batch.series.len()), (100_000, 1));
     assert_eq!(batch.series[0].name.len(), DecodeLimits::default().text);
     // Read again each time, it would take minutes.
@@ -158,7 +159,7 @@ fn series_do_not_outgrow_their_request() {
 
     // Beyond that many, a summary is refused alone.
     let many = metric(b"s", 11, &wrap(1, &[at(3, T0), quantiles(129)].concat()));
-    let (batch, said) = otlp::metrics(many, &DecodeLimits::default(), Some(NOW)).expect("taken");
+    let (batch, said) = otlp::metrics(&many, &DecodeLimits::default(), Some(NOW)).expect("taken");
     assert_eq!((batch.points.len(), said.points.total()), (0, 1));
 
     // A bucket of one byte becomes sixteen.

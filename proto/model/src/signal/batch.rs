@@ -47,8 +47,6 @@ pub struct KnownAttribute {
 /// A decoded request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// The request as protobuf bytes; [`SpanRecord::offset`] points into it.
-    pub payload: Vec<u8>,
     /// Distinct resources, in order of appearance.
     pub resources: Vec<Resource>,
     /// Distinct operations, in order of appearance.

@@ -1,6 +1,6 @@
 //! A tonic codec whose messages are bytes.
 
-use bytes::{Buf, BufMut};
+use bytes::{Buf, BufMut, Bytes};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
@@ -10,7 +10,7 @@ pub struct Raw;
 
 impl Codec for Raw {
     type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
+    type Decode = Bytes;
     type Encoder = Self;
     type Decoder = Self;
 
@@ -33,13 +33,16 @@ impl Encoder for Raw {
     }
 }
 
+/// A shorter message is copied: as a slice it would keep the whole buffer it came in.
+const SHORT: usize = 16 << 10;
+
 impl Decoder for Raw {
-    type Item = Vec<u8>;
+    type Item = Bytes;
     type Error = Status;
 
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        let mut message = vec![0; from.remaining()];
-        from.copy_to_slice(&mut message);
-        Ok(Some(message))
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        let length = from.remaining();
+        let message = from.copy_to_bytes(length);
+        Ok(Some(if length < SHORT { Bytes::copy_from_slice(&message) } else { message }))
     }
 }

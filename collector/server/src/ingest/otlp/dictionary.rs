@@ -4,14 +4,14 @@
 //! (once per distinct raw key). Full keys are compared, hashes never trusted.
 
 use super::DecodeLimits;
-use super::memo::{Memo, Seed, same};
 use super::naming::Name;
 use super::resource::resource;
 use super::text::clean;
 use super::value::Budget;
 use super::wire::Fault;
+use longpole_core::memo::{Memo, Seed, same};
 use longpole_model::signal::{Batch, OperationRow, Rejections, Resource, SpanCategory, SpanKind};
-use std::hash::Hasher;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// What an operation is told apart by, as raw bytes.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,8 @@ pub(crate) struct Dictionary<'a> {
 impl<'a> Dictionary<'a> {
     pub(crate) fn new(limits: &DecodeLimits) -> Self {
         Self {
-            seed: Seed::new(),
+            // Of each request its own, so that nobody learns one.
+            seed: Seed(RandomState::new().hash_one(0u8)),
             limits: *limits,
             resources: Filed::new(),
             operations: Filed::new(),

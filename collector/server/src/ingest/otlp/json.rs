@@ -75,9 +75,9 @@ fn decode(
     };
     let (signal, payload) = to_protobuf(&mended, limits, told)?;
     let (batch, mut rejections) = match signal {
-        Signal::Traces => super::traces(payload, limits, now),
-        Signal::Metrics => super::metrics(payload, limits, now),
-        Signal::Logs => super::logs(payload, limits),
+        Signal::Traces => super::traces(&payload, limits, now),
+        Signal::Metrics => super::metrics(&payload, limits, now),
+        Signal::Logs => super::logs(&payload, limits),
     }?;
     rejections.replaced_text += u64::from(matches!(mended, Cow::Owned(_)));
     Ok((batch, rejections))

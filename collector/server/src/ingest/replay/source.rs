@@ -111,36 +111,33 @@ impl Source {
     fn read(&mut self) -> Option<Result<Item, Trouble>> {
         let cap = self.limits.bytes;
         let reader = &mut *self.opened.reader;
-        let (bytes, place, decoded) = match &mut self.framing {
+        let (payload, place, decoded) = match &mut self.framing {
             Framing::Frames(frames) => match frames.next(reader, cap)? {
                 Ok(frame) => {
-                    let length = frame.bytes.len();
-                    let decoded = otlp::any(frame.bytes, &self.limits, None);
-                    (length, Place::Byte(frame.at), decoded)
+                    let decoded = otlp::any(&frame.bytes, &self.limits, None);
+                    (frame.bytes, Place::Byte(frame.at), decoded)
                 }
                 Err(trouble) => return Some(Err(trouble)),
             },
             Framing::Documents(documents) => match documents.next(reader, cap)? {
                 Ok(document) => {
                     let decoded = json::any(&document.bytes, &self.limits, None);
-                    (document.bytes.len(), Place::Line(document.line), decoded)
+                    (document.bytes, Place::Line(document.line), decoded)
                 }
                 Err(trouble) => return Some(Err(trouble)),
             },
         };
-        Some(self.item(bytes, place, decoded))
+        Some(self.item(payload, place, decoded))
     }
 
     fn item(
         &self,
-        bytes: usize,
+        payload: Vec<u8>,
         place: Place,
         decoded: Result<(Batch, Rejections), Refusal>,
     ) -> Result<Item, Trouble> {
         match decoded {
-            Ok((batch, rejections)) => {
-                Ok(Item { batch, rejections, bytes: bytes as u64, file: self.index })
-            }
+            Ok((batch, rejections)) => Ok(Item { batch, rejections, payload, file: self.index }),
             Err(refusal) => Err(Trouble {
                 place,
                 reason: refusal.reason,

@@ -4,11 +4,11 @@
 //! distinct series.
 
 use super::super::DecodeLimits;
-use super::super::memo::Seed;
 use super::super::resource::written;
 use super::super::text::clean;
 use super::super::value::{Budget, Scalar, key_value};
 use super::super::wire::{Fault, Fields, Value};
+use longpole_core::memo::Seed;
 use longpole_model::signal::{Rejections, SeriesRow, Temporality};
 use std::collections::BTreeMap;
 use std::hash::Hasher;

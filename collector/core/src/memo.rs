@@ -1,27 +1,23 @@
 //! A small look-up table from hashed keys to indices, and the hash over borrowed bytes.
 //!
-//! The table holds hashes only; whoever asks compares the full key itself. Seeded per request, so
-//! that strangers cannot choose names that collide; no output depends on the seed.
+//! The table holds hashes only; whoever asks compares the full key itself. The seed comes from
+//! outside and is secret, so that strangers cannot choose names that collide; no output depends on it.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher};
 
 /// Where hashes begin.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seed(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(pub u64);
 
 impl Seed {
-    pub(crate) fn new() -> Self {
-        Self(RandomState::new().hash_one(0u8))
-    }
-
     /// A hash in the making.
     #[inline]
-    pub(crate) fn begin(&self) -> Mix {
+    pub fn begin(&self) -> Mix {
         Mix(self.0)
     }
 
     /// The hash of a dictionary row.
-    pub(crate) fn of<T: Hash + ?Sized>(&self, value: &T) -> u64 {
+    pub fn of<T: Hash + ?Sized>(&self, value: &T) -> u64 {
         let mut mix = self.begin();
         value.hash(&mut mix);
         mix.finish()
@@ -51,7 +47,7 @@ impl Hasher for Mix {
 
 /// A hash in the making: folded multiplication of eight bytes at a time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mix(u64);
+pub struct Mix(u64);
 
 #[inline(always)]
 fn fold(a: u64, b: u64) -> u64 {
@@ -65,13 +61,13 @@ const ODDER: u64 = 0xd6e8_feb8_6659_fd93;
 impl Mix {
     /// Mixes a number in.
     #[inline(always)]
-    pub(crate) fn number(self, n: u64) -> Self {
+    pub fn number(self, n: u64) -> Self {
         Self(fold(self.0 ^ n, ODD))
     }
 
     /// Mixes bytes and their length in.
     #[inline(always)]
-    pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
+    pub fn bytes(self, bytes: &[u8]) -> Self {
         let mut h = self.0;
         let (words, tail) = bytes.as_chunks::<8>();
         for word in words {
@@ -87,7 +83,7 @@ impl Mix {
 
 /// Whether two short texts are equal, eight bytes at a time: names are too short for a call.
 #[inline(always)]
-pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+pub fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
@@ -105,7 +101,7 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
 
 /// Open addressing with linear probing, at most half full.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memo {
+pub struct Memo {
     /// Hash and index + 1; index 0 = free.
     cells: Vec<(u32, u32)>,
     taken: usize,
@@ -114,7 +110,7 @@ pub(crate) struct Memo {
 impl Memo {
     /// The index filed under `hash` for which `same` holds.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
+    pub fn find(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
         let mask = self.cells.len().wrapping_sub(1);
         let hash = hash as u32;
         let mut at = hash as usize & mask;
@@ -129,7 +125,7 @@ impl Memo {
     }
 
     /// Files `index` under `hash`; the caller has seen that it is not there.
-    pub(crate) fn insert(&mut self, hash: u64, index: u32) {
+    pub fn insert(&mut self, hash: u64, index: u32) {
         if self.taken * 2 >= self.cells.len() {
             let double = (self.cells.len() * 2).max(64);
             let old = std::mem::replace(&mut self.cells, vec![(0, 0); double]);
@@ -160,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_was_filed_is_found() {
-        let seed = Seed::new();
+        let seed = Seed(7);
         let keys: Vec<Vec<u8>> = (0..5_000u32).map(|i| format!("key {i}").into_bytes()).collect();
         let mut memo = Memo::default();
         let hash = |k: &[u8]| seed.begin().bytes(k).finish();

@@ -1,0 +1,367 @@
+//! Interning of operations, versions and series, and the caps on their number, in one place before
+//! the split into shards.
+//!
+//! A look-up allocates nothing: work per distinct operation of a request, never per span.
+
+use super::owner::Owners;
+use super::{Catalog, Facts, RedId, RedRow, role_of};
+use crate::hash::IdHash;
+use crate::limits::Limits;
+use crate::memo::{Memo, Mix, Seed};
+use longpole_model::signal::{
+    Batch, OVERFLOW_NAME, Operation, OperationId, OperationRow, PointValue, RedKey, Resource,
+    SECOND, SeriesId, SeriesIdentity, SeriesRow, SpanKind, Temporality, Timestamp, VersionId,
+};
+use std::collections::HashMap;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+/// A batch's dictionary in terms of the catalog.
+#[derive(Clone, Debug, Default)]
+pub struct Mapped {
+    /// Per batch operation: its id, and whether it was folded into an overflow operation.
+    pub operations: Vec<(RedId, bool)>,
+    /// Per batch series.
+    pub series: Vec<MappedSeries>,
+}
+
+/// One batch series in terms of the catalog.
+#[derive(Clone, Copy, Debug)]
+pub struct MappedSeries {
+    /// The series of its numbers, or of a histogram's count.
+    pub id: SeriesId,
+    /// Series of a histogram's p50 and p99; unused for numbers.
+    pub quantiles: [SeriesId; 2],
+    /// Whether it was folded into an overflow series.
+    pub overflow: bool,
+}
+
+#[derive(Debug, Default)]
+struct Service {
+    operations: usize,
+    series: usize,
+    /// Live versions with the last time they were seen.
+    live: Vec<(VersionId, Timestamp)>,
+}
+
+/// A version not seen for this long makes room for another.
+const VERSION_IDLE: u64 = 600 * SECOND;
+const OVERFLOW_SERVICE: &str = OVERFLOW_NAME;
+
+/// Gives out ids.
+#[derive(Debug)]
+pub struct Interner {
+    limits: Limits,
+    seed: Seed,
+    catalog: Arc<Catalog>,
+    owners: Owners,
+    /// Owner of each operation.
+    owned: Vec<u32>,
+    operation_ids: Memo,
+    version_ids: HashMap<String, VersionId>,
+    red_ids: HashMap<RedKey, RedId, IdHash>,
+    services: Vec<Service>,
+    service_ids: HashMap<String, u32>,
+    series_ids: HashMap<Arc<SeriesIdentity>, SeriesId>,
+}
+
+/// A resource of a batch while its operations are mapped.
+#[derive(Clone, Copy)]
+struct Sender {
+    owner: Option<u32>,
+    version: Option<VersionId>,
+}
+
+impl Interner {
+    /// One that has given out nothing. `seed` is secret and shows in no output.
+    pub fn new(limits: Limits, seed: Seed) -> Self {
+        let unsaid = Catalog { versions: vec!["".into()], ..Catalog::default() };
+        Self {
+            limits,
+            seed,
+            catalog: Arc::new(unsaid),
+            owners: Owners::default(),
+            owned: Vec::new(),
+            operation_ids: Memo::default(),
+            version_ids: HashMap::from([(String::new(), VersionId::NONE)]),
+            red_ids: HashMap::default(),
+            services: Vec::new(),
+            service_ids: HashMap::new(),
+            series_ids: HashMap::new(),
+        }
+    }
+
+    /// The names behind the ids given out so far. What is interned while somebody holds a clone costs
+    /// one copy of the tables.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// Interns a batch's dictionary.
+    pub fn map(&mut self, batch: &Batch, now: Timestamp) -> Mapped {
+        let nobody = Resource::default();
+        let resource = |i: u32| batch.resources.get(i as usize).unwrap_or(&nobody);
+        let spans = if batch.operations.is_empty() { &[] } else { &*batch.resources };
+        let mut senders: Vec<Sender> = spans
+            .iter()
+            .map(|r| Sender { owner: self.owners.find(self.seed, r), version: None })
+            .collect();
+        let mut stray = Sender { owner: self.owners.find(self.seed, &nobody), version: None };
+        let operations = batch.operations.iter().map(|o| {
+            let sender = senders.get_mut(o.resource as usize).unwrap_or(&mut stray);
+            self.operation(o, resource(o.resource), sender, now)
+        });
+        let operations = operations.collect();
+        let mut histogram = vec![false; batch.series.len()];
+        for p in &batch.points {
+            if let PointValue::Histogram(_) = p.value
+                && let Some(h) = histogram.get_mut(p.series as usize)
+            {
+                *h = true;
+            }
+        }
+        let series = batch.series.iter().zip(histogram);
+        let series = series.map(|(s, h)| self.mapped_series(s, resource(s.resource), h)).collect();
+        Mapped { operations, series }
+    }
+
+    fn operation(
+        &mut self,
+        row: &OperationRow,
+        r: &Resource,
+        sender: &mut Sender,
+        now: Timestamp,
+    ) -> (RedId, bool) {
+        let known = sender.owner.and_then(|owner| self.find(owner, row.kind, &row.name));
+        let (id, overflow) = match known {
+            Some(id) => (id, row.name == OVERFLOW_NAME),
+            None => {
+                let found = self.new_operation(row, r);
+                sender.owner = self.owners.find(self.seed, r);
+                found
+            }
+        };
+        self.learn(id, row, &r.language);
+        let version = match sender.version {
+            Some(version) => version,
+            None => *sender.version.insert(self.version(r, now)),
+        };
+        (self.red_id(RedKey { operation: id, version }), overflow)
+    }
+
+    fn hash(&self, owner: u32, kind: SpanKind, name: &str) -> u64 {
+        let mix: Mix = self.seed.begin().number(u64::from(owner) << 8 | kind as u64);
+        mix.bytes(name.as_bytes()).finish()
+    }
+
+    fn find(&self, owner: u32, kind: SpanKind, name: &str) -> Option<OperationId> {
+        let found = self.operation_ids.find(self.hash(owner, kind, name), |i| {
+            self.owned.get(i as usize) == Some(&owner)
+                && self
+                    .catalog
+                    .operation_of(OperationId(i))
+                    .is_some_and(|o| o.kind == kind && o.name == name)
+        });
+        found.map(OperationId)
+    }
+
+    /// Takes in what a span says of its operation beside its name.
+    fn learn(&mut self, id: OperationId, row: &OperationRow, language: &str) {
+        let Some(facts) = self.catalog.facts.get(id.0 as usize) else { return };
+        // The smallest name, so that the choice does not depend on the order of arrival.
+        let nearer = !row.peer.is_empty() && (facts.peer.is_empty() || *row.peer < *facts.peer);
+        let spoken = facts.language.is_empty() && !language.is_empty();
+        if row.category <= facts.category && !nearer && !spoken {
+            return;
+        }
+        let Some(facts) = Arc::make_mut(&mut self.catalog).facts.get_mut(id.0 as usize) else {
+            return;
+        };
+        facts.category = facts.category.max(row.category);
+        if nearer {
+            facts.peer = row.peer.as_str().into();
+        }
+        if spoken {
+            facts.language = language.into();
+        }
+    }
+
+    /// The id of an operation without one, or of the overflow operation that takes its place.
+    fn new_operation(&mut self, row: &OperationRow, r: &Resource) -> (OperationId, bool) {
+        let full = self.catalog.operations.len() >= self.limits.operations;
+        let known = self.service(&r.service);
+        let folded = match known {
+            None => full || self.services.len() >= self.limits.services,
+            Some(s) => full || s.operations >= self.limits.operations_per_service,
+        };
+        if !folded || row.name == OVERFLOW_NAME {
+            let operation = Operation {
+                tenant: r.tenant.clone(),
+                environment: r.environment.clone(),
+                namespace: r.namespace.clone(),
+                service: r.service.clone(),
+                kind: row.kind,
+                name: row.name.clone(),
+            };
+            return (self.file(operation), false);
+        }
+        let service = match known {
+            Some(_) => r.service.clone(),
+            None => OVERFLOW_SERVICE.to_owned(),
+        };
+        let shared = Operation {
+            service,
+            kind: row.kind,
+            name: OVERFLOW_NAME.to_owned(),
+            ..Operation::default()
+        };
+        (self.file(shared), true)
+    }
+
+    /// The id of an operation, a new one where it has none.
+    fn file(&mut self, operation: Operation) -> OperationId {
+        let service = self.service_id(&operation.service);
+        let owner = self.owners.of(self.seed, &operation);
+        if let Some(id) = self.find(owner, operation.kind, &operation.name) {
+            return id;
+        }
+        let id = OperationId(self.catalog.operations.len() as u32);
+        let hash = self.hash(owner, operation.kind, &operation.name);
+        self.operation_ids.insert(hash, id.0);
+        self.owned.push(owner);
+        if let Some(s) = self.services.get_mut(service as usize) {
+            s.operations += 1;
+        }
+        let catalog = Arc::make_mut(&mut self.catalog);
+        catalog.operations.push(Arc::new(operation));
+        catalog.facts.push(Facts { service, ..Facts::default() });
+        id
+    }
+
+    fn service(&self, name: &str) -> Option<&Service> {
+        self.services.get(*self.service_ids.get(name)? as usize)
+    }
+
+    fn service_id(&mut self, name: &str) -> u32 {
+        if let Some(&id) = self.service_ids.get(name) {
+            return id;
+        }
+        let id = self.services.len() as u32;
+        self.services.push(Service::default());
+        self.service_ids.insert(name.to_owned(), id);
+        Arc::make_mut(&mut self.catalog).services.entry(name.into()).or_default();
+        id
+    }
+
+    fn version(&mut self, r: &Resource, now: Timestamp) -> VersionId {
+        if r.version.is_empty() {
+            return VersionId::NONE;
+        }
+        let Some(&service) = self.service_ids.get(&r.service) else { return VersionId::NONE };
+        let Some(service) = self.services.get_mut(service as usize) else {
+            return VersionId::NONE;
+        };
+        let known = self.version_ids.get(&r.version).copied();
+        if let Some(id) = known
+            && let Some(live) = service.live.iter_mut().find(|(v, _)| *v == id)
+        {
+            live.1 = now;
+            return id;
+        }
+        service.live.retain(|(_, seen)| now.since(*seen) < VERSION_IDLE);
+        if service.live.len() >= self.limits.live_versions {
+            return VersionId::NONE;
+        }
+        let catalog = Arc::make_mut(&mut self.catalog);
+        let id = known.unwrap_or_else(|| {
+            let id = VersionId(catalog.versions.len() as u32);
+            catalog.versions.push(r.version.as_str().into());
+            self.version_ids.insert(r.version.clone(), id);
+            id
+        });
+        service.live.push((id, now));
+        let versions = catalog.services.entry(r.service.as_str().into()).or_default();
+        if !versions.iter().any(|(v, _)| *v == id) {
+            versions.push((id, now));
+        }
+        id
+    }
+
+    fn red_id(&mut self, key: RedKey) -> RedId {
+        let next = RedId(self.catalog.red.len() as u32);
+        let id = *self.red_ids.entry(key).or_insert(next);
+        if id == next {
+            let service = self.catalog.service_of(key.operation);
+            Arc::make_mut(&mut self.catalog).red.push(RedRow { key, service });
+        }
+        id
+    }
+
+    fn mapped_series(&mut self, row: &SeriesRow, r: &Resource, histogram: bool) -> MappedSeries {
+        let stat = |stat: &str, temporality, monotonic, unit: &str| {
+            let mut row = row.clone();
+            row.attributes.push((STAT.to_owned(), stat.to_owned()));
+            row.attributes.sort();
+            (row.temporality, row.monotonic, row.unit) = (temporality, monotonic, unit.to_owned());
+            row
+        };
+        if !histogram {
+            let (id, overflow) = self.series_id(row.clone(), r);
+            return MappedSeries { id, quantiles: [id; 2], overflow };
+        }
+        let unit = row.unit.clone();
+        let count = stat("count", row.temporality, true, "1");
+        let (id, overflow) = self.series_id(count, r);
+        let quantiles =
+            ["p50", "p99"].map(|q| self.series_id(stat(q, Temporality::Gauge, false, &unit), r).0);
+        MappedSeries { id, quantiles, overflow }
+    }
+
+    fn series_id(&mut self, row: SeriesRow, r: &Resource) -> (SeriesId, bool) {
+        let (role, facility) = role_of(&row);
+        let wanted = SeriesIdentity {
+            service: r.service.clone(),
+            placement: r.placement.clone(),
+            name: row.name,
+            unit: row.unit,
+            attributes: row.attributes,
+            temporality: row.temporality,
+            monotonic: row.monotonic,
+            role,
+            facility,
+        };
+        if let Some(&id) = self.series_ids.get(&wanted) {
+            return (id, wanted.name == OVERFLOW_NAME);
+        }
+        let known = self.service(&wanted.service);
+        let folded = self.catalog.series.len() >= self.limits.series
+            || match known {
+                None => self.services.len() >= self.limits.services,
+                Some(s) => s.series >= self.limits.series_per_service,
+            };
+        if !folded || wanted.name == OVERFLOW_NAME {
+            let id = SeriesId(self.catalog.series.len() as u32);
+            let service = self.service_id(&wanted.service);
+            if let Some(s) = self.services.get_mut(service as usize) {
+                s.series += 1;
+            }
+            let wanted = Arc::new(wanted);
+            Arc::make_mut(&mut self.catalog).series.push(Arc::clone(&wanted));
+            self.series_ids.insert(wanted, id);
+            return (id, false);
+        }
+        // Numbers of different series make no sum: the overflow series only counts points.
+        let shared = SeriesRow { name: OVERFLOW_NAME.to_owned(), ..SeriesRow::default() };
+        let owner = Resource {
+            service: match known {
+                Some(_) => wanted.service,
+                None => OVERFLOW_SERVICE.to_owned(),
+            },
+            ..Resource::default()
+        };
+        (self.series_id(shared, &owner).0, true)
+    }
+}
+
+/// Attribute that tells a histogram's derived series apart.
+const STAT: &str = "longpole.stat";

@@ -1,0 +1,59 @@
+//! The thread of one shard: owns an aggregator and shares none of it.
+
+use super::analyst::Told;
+use super::budget::Reserved;
+use super::queue::Queue;
+use longpole_core::aggregate::{Aggregator, Work};
+use longpole_core::engine::Tick;
+use longpole_model::signal::WindowSummary;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A request that was taken, with the room it takes until the last shard has read it.
+pub struct Arrived {
+    pub work: Work,
+    pub _room: Reserved,
+}
+
+/// What a shard is told, in log order.
+pub enum Job {
+    Work(Arc<Arrived>),
+    Tick(Tick),
+    /// Tell the analyst what is open: everything that came before this, nothing that comes after.
+    Peek(u64),
+}
+
+/// What a shard has not closed yet.
+pub struct Peeked {
+    /// Number of the question.
+    pub question: u64,
+    pub open: WindowSummary,
+    pub open_spans: u64,
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Works until the queue is closed and empty.
+pub fn run(shard: usize, mut aggregator: Aggregator, queue: &Queue<Job>, analyst: &Queue<Told>) {
+    let mut jobs = Vec::new();
+    let mut lively = false;
+    while queue.take(&mut jobs, lively, PATIENCE) {
+        lively = jobs.iter().any(|j| matches!(j, Job::Work(_)));
+        for job in jobs.drain(..) {
+            match job {
+                Job::Work(arrived) => aggregator.take(&arrived.work),
+                Job::Tick(Tick { at, catalog }) => {
+                    if let Some(closed) = aggregator.advance(at) {
+                        analyst.push(Told::Closed { shard, closed, catalog });
+                    }
+                }
+                Job::Peek(question) => {
+                    let open_spans = aggregator.open_spans() as u64;
+                    let peeked = Peeked { question, open: aggregator.peek(), open_spans };
+                    analyst.push(Told::Peeked { shard, peeked: Box::new(peeked) });
+                }
+            }
+        }
+    }
+    analyst.push(Told::Ended);
+}

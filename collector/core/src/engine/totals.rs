@@ -32,7 +32,7 @@ pub fn totals(
         usage: usage(analyst.history().latest(RECENT), catalog),
         tally,
         windows: analyst.history().windows(),
-        open_spans: open_spans,
+        open_spans,
         placebo: analyst.watch().placebo(),
     }
 }

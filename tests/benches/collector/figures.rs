@@ -9,6 +9,8 @@ pub struct Run {
     pub spans: u64,
     /// Requests that were timed.
     pub requests: u64,
+    /// Answers that were not OK, in the whole run.
+    pub refused: u64,
     /// Seconds measured.
     pub seconds: f64,
     /// CPU seconds that the server took in them.
@@ -48,6 +50,7 @@ impl Run {
         json!({
             "spans": self.spans,
             "requests": self.requests,
+            "refused": self.refused,
             "seconds": self.seconds,
             "cpu_seconds": self.cpu,
             "spans_per_cpu_second": self.per_cpu_second(),

@@ -43,6 +43,9 @@ pub struct Args {
     rate: Option<u64>,
 }
 
+/// A sender waits so long after an answer that is not OK; real ones wait a second and more.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -150,10 +153,12 @@ async fn sender(shared: Rc<Shared>, mut lane: Lane) {
         shared.stock.borrow_mut().give_back(request);
         let timed = phase == Phase::Measured;
         let counted = shared.phase.get() == Phase::Measured;
-        let ended = answer.as_ref().is_err_and(|refused| refused.broken);
+        let broken = answer.as_ref().err().map(|refused| refused.broken);
         shared.tally.borrow_mut().answer(spans, answer, timed.then_some(took), counted);
-        if ended {
-            return;
+        match broken {
+            None => {}
+            Some(false) => tokio::time::sleep(PAUSE).await,
+            Some(true) => return,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, IsTerminal, Lines};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Stdio};
 
-/// What a scenario gave: by server, then by round. A run that failed is not among them.
+/// What a scenario gave: round by round, the runs that came to their end.
 pub struct Outcome {
     /// The scenario.
     pub scenario: Scenario,
@@ -29,9 +29,14 @@ pub fn run(options: &Options) -> (Vec<Outcome>, Vec<String>) {
                 if std::io::stderr().is_terminal() {
                     eprintln!("{scenario}: round {round} of {}: {name}", options.rounds());
                 }
+                let mut fault =
+                    |why| faults.push(format!("{scenario}, round {round}, {name}: {why}"));
                 match once(options, &scenario, server) {
-                    Ok(run) => runs.push((server, run)),
-                    Err(why) => faults.push(format!("{scenario}, round {round}, {name}: {why}")),
+                    Ok((run, wrong)) => {
+                        runs.push((server, run));
+                        wrong.into_iter().for_each(&mut fault);
+                    }
+                    Err(why) => fault(why),
                 }
             }
             rounds.push(runs);
@@ -79,7 +84,12 @@ impl Drop for Role {
     }
 }
 
-fn once(options: &Options, scenario: &Scenario, server: Server) -> Result<Run, String> {
+/// One run, and what was wrong with it.
+fn once(
+    options: &Options,
+    scenario: &Scenario,
+    server: Server,
+) -> Result<(Run, Vec<String>), String> {
     let text = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
     let shards = options.shards.to_string();
     let arguments = text(&["serve", "--server", server.name(), "--shards", &shards]);
@@ -124,18 +134,20 @@ fn once(options: &Options, scenario: &Scenario, server: Server) -> Result<Run, S
     let whole = |value: &Value| value.as_u64().unwrap_or(0);
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     let (acknowledged, refused) = (whole(&tally["acknowledged"]), whole(&tally["refused"]));
+    let mut wrong = Vec::new();
     if refused > 0 {
         let first = &tally["first_refusal"];
-        return Err(format!(
-            "{refused} answers were not OK (beside {acknowledged} spans acknowledged); the first: {first}"
+        wrong.push(format!(
+            "{refused} answers were not OK, beside {acknowledged} spans acknowledged; the first: {first}"
         ));
     }
     if let Some(listen) = address("listen") {
-        account::check(listen, acknowledged)?;
+        wrong.extend(account::check(listen, acknowledged).err());
     }
     let run = Run {
         spans: whole(&tally["measured"]),
         requests: whole(&tally["requests"]),
+        refused,
         seconds: number(&tally["seconds"]),
         cpu: cpu.as_secs_f64(),
         peak_mib: peak as f64 / 1024.0,
@@ -146,5 +158,5 @@ fn once(options: &Options, scenario: &Scenario, server: Server) -> Result<Run, S
     if run.spans == 0 {
         return Err("no span was acknowledged in the measured time".to_owned());
     }
-    Ok(run)
+    Ok((run, wrong))
 }

@@ -54,70 +54,91 @@ pub fn text(options: &Options, results: &[Outcome]) -> String {
             "\n{} ({operations} seen), {bytes:.0} bytes a span, {} connections x {} in flight",
             result.scenario, options.connections, options.in_flight
         );
-        let _ = writeln!(
-            out,
-            "{:<9}{:>12}{:>9}{:>8}{:>8}{:>8}{:>11}{:>7}{:>9}{:>9}{:>9}{:>8}{:>10}{:>7}",
-            "server",
-            "spans/CPU-s",
-            "us/span",
-            "x prost",
-            "x walk",
-            "x drop",
-            "spans/s",
-            "cores",
-            "ack p50",
-            "p99",
-            "p99.9",
-            "RSS",
-            "requests",
-            "rounds"
-        );
+        out.push_str(&line(&HEADS));
         for server in &result.scenario.servers {
-            out.push_str(&row(result, *server));
+            out.push_str(&line(&row(result, *server)));
         }
-        let _ = writeln!(
-            out,
-            "{:<9}{:>12}{:>9}{:>8}{:>8}{:>8}{:>11}{:>7}{:>9}{:>9}{:>9}{:>8}{:>10}{:>7}",
-            "",
-            "thousands",
-            "CPU",
-            "",
-            "",
-            "",
-            "thousands",
-            "",
-            "ms",
-            "ms",
-            "ms",
-            "MiB",
-            "in all",
-            ""
-        );
+        out.push_str(&line(&UNITS));
     }
     out
 }
 
-fn row(result: &Outcome, server: Server) -> String {
-    let rounds = result.of(server).count();
-    let figure = |figure: fn(&Run) -> f64| result.figure(server, figure);
-    let shown = |value: f64, digits: usize| match value.is_finite() {
-        true => format!("{value:.digits$}"),
-        false => "-".to_owned(),
+/// Columns of the table.
+const COLUMNS: usize = 15;
+const HEADS: [&str; COLUMNS] = [
+    "server",
+    "spans/CPU-s",
+    "us/span",
+    "x prost",
+    "x walk",
+    "x drop",
+    "spans/s",
+    "cores",
+    "ack p50",
+    "p99",
+    "p99.9",
+    "RSS",
+    "requests",
+    "refused",
+    "rounds",
+];
+const UNITS: [&str; COLUMNS] = [
+    "",
+    "thousands",
+    "CPU",
+    "",
+    "",
+    "",
+    "thousands",
+    "busy",
+    "ms",
+    "ms",
+    "ms",
+    "MiB",
+    "timed",
+    "",
+    "",
+];
+
+/// One line, its columns below one another.
+fn line<T: AsRef<str>>(cells: &[T; COLUMNS]) -> String {
+    let [server, rest @ ..] = cells;
+    let rest: String = rest
+        .iter()
+        .zip(&HEADS[1..])
+        .map(|(cell, head)| format!("{:>1$}", cell.as_ref(), 2 + head.len().max(7)))
+        .collect();
+    format!("{:<9}{rest}\n", server.as_ref())
+}
+
+fn row(result: &Outcome, server: Server) -> [String; COLUMNS] {
+    let figure = |digits: usize, figure: fn(&Run) -> f64| match result.figure(server, figure) {
+        value if value.is_finite() => format!("{value:.digits$}"),
+        _ => "-".to_owned(),
     };
-    let [prost, walk, drop] = FLOORS.map(|floor| shown(result.ratio(server, floor), 2));
-    let requests: u64 = result.of(server).map(|r| r.requests).sum();
-    format!(
-        "{:<9}{:>12}{:>9}{prost:>8}{walk:>8}{drop:>8}{:>11}{:>7}{:>9}{:>9}{:>9}{:>8}{requests:>10}{rounds:>7}\n",
-        server.name(),
-        shown(figure(|r| r.per_cpu_second() / 1e3), 0),
-        shown(figure(Run::micros), 3),
-        shown(figure(|r| r.per_second() / 1e3), 0),
-        shown(figure(Run::busy), 2),
-        shown(figure(|r| r.ack_ms[0]), 2),
-        shown(figure(|r| r.ack_ms[1]), 2),
-        shown(figure(|r| r.ack_ms[2]), 2),
-        shown(figure(|r| r.peak_mib), 0),
-    )
+    let ratio = |floor: Server| match result.ratio(server, floor) {
+        value if value.is_finite() => format!("{value:.2}"),
+        _ => "-".to_owned(),
+    };
+    let sum = |of: fn(&Run) -> u64| result.of(server).map(of).sum::<u64>().to_string();
+    let [prost, walk, drop] = FLOORS.map(ratio);
+    [
+        server.name().to_owned(),
+        figure(0, |r| r.per_cpu_second() / 1e3),
+        figure(3, Run::micros),
+        prost,
+        walk,
+        drop,
+        figure(0, |r| r.per_second() / 1e3),
+        figure(2, Run::busy),
+        figure(2, |r| r.ack_ms[0]),
+        figure(2, |r| r.ack_ms[1]),
+        figure(2, |r| r.ack_ms[2]),
+        figure(0, |r| r.peak_mib),
+        sum(|r| r.requests),
+        sum(|r| r.refused),
+        result.of(server).count().to_string(),
+    ]
 }
 
 /// The same figures, and those of each run.

@@ -59,7 +59,8 @@ impl Lane {
         };
         let status = find("grpc-status");
         if head.status != http::StatusCode::OK || status != "0" {
-            let (code, message) = (head.status, find("grpc-message"));
+            // Percent-encoded; of that, spaces are what hinders reading.
+            let (code, message) = (head.status, find("grpc-message").replace("%20", " "));
             return Err(Refused::answer(format!("HTTP {code}, gRPC status {status}: {message}")));
         }
         reply(bytes.get(5..).unwrap_or_default())

@@ -106,7 +106,7 @@ fn record(kinds: &mut [Map<Series>; 6], span: &Span<'_>) {
 }
 
 /// Every message of a field.
-#[inline]
+#[inline(always)]
 fn each<'a>(
     message: &'a [u8],
     field: u32,
@@ -147,7 +147,7 @@ fn read<'a>(message: &'a [u8], sum: &mut u64) -> Result<Span<'a>, Malformed> {
 }
 
 /// Key and, of texts, value of an attribute.
-#[inline]
+#[inline(always)]
 fn pair<'a>(attribute: &'a [u8], sum: &mut u64) -> Result<(&'a [u8], &'a [u8]), Malformed> {
     let (mut key, mut text): (&[u8], &[u8]) = (b"", b"");
     let mut fields = Fields::new(attribute);

@@ -1,9 +1,9 @@
 //! Longpole's judge: what its tests share.
 //!
 //! [`binary`] runs the program; [`collector`] keeps one running; [`http`] and [`h2c`] speak to it,
-//! politely or not; [`spans`] are what is sent; [`exposition`] reads a scrape; [`foreign`] are
-//! programs of others. [`house`] judges the structure; [`plain`] is the slow, plain reference against
-//! which the fast road is held.
+//! politely or not; [`spans`] are what is sent, [`load`] is much of it; [`exposition`] reads a scrape;
+//! [`foreign`] are programs of others. [`house`] judges the structure; [`plain`] is the slow, plain
+//! reference against which the fast road is held.
 
 pub mod binary;
 pub mod collector;
@@ -12,5 +12,6 @@ pub mod foreign;
 pub mod h2c;
 pub mod house;
 pub mod http;
+pub mod load;
 pub mod plain;
 pub mod spans;

@@ -1,0 +1,40 @@
+//! The collector's own account after a load: what was acknowledged was received, all of it, and nothing
+//! was refused.
+
+use longpole_tests::exposition::sum;
+use longpole_tests::http;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// The queue has this long to be worked off.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Compares the scrape with what the generator counted; waits while spans are still queued.
+///
+/// # Errors
+/// The numbers, when they differ.
+pub fn check(listen: SocketAddr, acknowledged: u64) -> Result<(), String> {
+    let began = Instant::now();
+    loop {
+        let scrape = http::call(listen, "GET", "/metrics", &[], b"");
+        let scrape = scrape.map_err(|e| format!("the collector gives no scrape: {e}"))?.text();
+        let of = |term: &str| {
+            let name = format!("longpole_{term}_items_total");
+            sum(&scrape, &name, &[("signal", "spans")]) as u64
+        };
+        let (received, recorded) = (of("received"), of("recorded"));
+        let (rejected, dropped, duplicate) = (of("rejected"), of("dropped"), of("duplicate"));
+        let even = received == recorded + rejected + dropped + duplicate;
+        if even && received == acknowledged && rejected == 0 && dropped == 0 {
+            return Ok(());
+        }
+        let behind = received < acknowledged && rejected == 0;
+        if !behind || began.elapsed() > PATIENCE {
+            return Err(format!(
+                "the collector's account: {acknowledged} spans acknowledged, {received} received = \
+                 {recorded} recorded + {rejected} rejected + {dropped} dropped + {duplicate} duplicate"
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -9,7 +9,9 @@
 mod aggregator;
 mod clock;
 mod codes;
+mod group;
 mod open;
+mod partition;
 mod segment;
 mod series;
 mod tables;

@@ -7,8 +7,9 @@
 //! duration; in a trace's profile all sites do.
 
 use super::codes::{EntryCode, PathCode, SiteCode};
-use super::open::{OpenSpan, Settled};
-use super::tree::{NOBODY, Tree};
+use super::open::OpenSpan;
+use super::partition::Settled;
+use super::tree::{NOBODY, Step, Tree};
 use crate::catalog::{RedId, RedRow};
 use longpole_model::signal::{
     Category, EdgeKey, EntryValue, OperationId, PathValue, RedKey, Scope, SiteKey, SpanCategory,
@@ -44,14 +45,27 @@ pub struct Call {
 #[derive(Debug, Default)]
 pub struct Evaluator {
     tree: Tree,
-    site: Vec<SiteCode>,
-    /// Entry of the segment that a span begins; of others it is not looked at.
-    entry: Vec<EntryCode>,
-    root: Vec<u32>,
-    segment: Vec<u32>,
-    whole: Vec<u64>,
-    local: Vec<u64>,
-    callee: Vec<u64>,
+    rows: Vec<Row>,
+}
+
+/// What is found out about one span.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    site: SiteCode,
+    /// Entry of the segment that it begins; of others it is not looked at.
+    entry: EntryCode,
+    /// The span without a known parent above it, and the one that begins its segment.
+    root: u32,
+    segment: u32,
+    /// Own nanoseconds on the critical path of the root, and what it takes of it with all below.
+    whole: u64,
+    stretch: u64,
+    /// Whether the root's path runs through all of it.
+    entire: bool,
+    /// The same on the critical path of its segment; where the segment is entire, they are the same
+    /// and not written here.
+    local: u64,
+    local_stretch: u64,
 }
 
 impl Evaluator {
@@ -61,130 +75,136 @@ impl Evaluator {
         trace: Settled<'_>,
         names: &[RedRow],
         tally: &mut Tally,
-        rows: &mut impl Rows,
+        out: &mut impl Rows,
     ) {
         let spans = distinct(trace.spans, tally);
-        let n = spans.len();
         tally.traces += 1;
         if trace.remains {
-            tally.after_close += n as u64;
+            tally.after_close += spans.len() as u64;
         }
         self.tree.build(spans);
         self.place(spans, names);
-        for column in [&mut self.whole, &mut self.local, &mut self.callee] {
-            column.clear();
-            column.resize(n, 0);
-        }
+        self.walk(spans);
         let rooted = spans.iter().any(|s| s.parent.is_zero());
-        for i in 0..n as u32 {
-            if self.segment[i as usize] != i {
-                continue;
-            }
-            tally.segments += 1;
-            tally.rootless += u64::from(!rooted);
-            let (segment, local, callee) = (&self.segment, &mut self.local, &mut self.callee);
-            self.tree.critical_path(
-                spans,
-                i,
-                |c| segment[c as usize] == c,
-                |c, ns| {
-                    let column =
-                        if segment[c as usize] == c && c != i { &mut *callee } else { &mut *local };
-                    column[c as usize] += ns;
-                },
-            );
-            if spans[i as usize].parent.is_zero() {
-                let whole = &mut self.whole;
-                self.tree.critical_path(spans, i, |_| false, |c, ns| whole[c as usize] += ns);
-            }
-        }
-        self.emit(spans, names, trace.scale_bits, rows);
+        let begin = (0u32..).zip(&self.rows).filter(|(i, row)| row.segment == *i);
+        let segments = begin.count() as u64;
+        tally.segments += segments;
+        tally.rootless += if rooted { 0 } else { segments };
+        self.emit(spans, names, trace.scale_bits, out);
     }
 
     /// Site, root and segment of every span.
     fn place(&mut self, spans: &[OpenSpan], names: &[RedRow]) {
-        let n = spans.len();
-        self.site.clear();
-        self.entry.clear();
-        self.root.clear();
-        self.root.resize(n, NOBODY);
-        self.segment.clear();
-        self.segment.resize(n, NOBODY);
-        for t in 0..self.tree.topological.len() {
-            let i = self.tree.topological[t];
-            let parent = self.tree.parent[i as usize];
-            let (root, segment) = match parent {
-                NOBODY => (i, i),
-                p => (self.root[p as usize], self.segment[p as usize]),
-            };
-            self.root[i as usize] = root;
-            // A span of another service is another process, whatever its kind says.
-            let enters = spans[i as usize].kind().enters()
-                || parent != NOBODY
-                    && service(names, &spans[i as usize])
-                        != service(names, &spans[parent as usize]);
-            self.segment[i as usize] = if enters { i } else { segment };
-        }
-        for i in 0..n as u32 {
-            let s = &spans[i as usize];
-            let server = || {
-                let mut children = self.tree.children(i).iter().map(|&c| &spans[c as usize]);
-                children
-                    .find(|c| {
-                        c.kind() == SpanKind::Server || service(names, c) != service(names, s)
-                    })
-                    .map(|c| operation(names, c.red))
-            };
-            let (category, peer) = match (s.category(), s.kind()) {
-                (SpanCategory::Wait, _) => (Category::Wait, None),
-                (SpanCategory::Own, _) => (Category::Own, None),
-                (SpanCategory::Store, _) => match server() {
-                    Some(peer) => (Category::Gap, Some(peer)),
-                    None => (Category::Store, None),
-                },
-                (SpanCategory::Call, SpanKind::Producer) => (Category::Remote, None),
-                (SpanCategory::Call, _) => match server() {
-                    Some(peer) => (Category::Gap, Some(peer)),
-                    None => (Category::Remote, None),
-                },
-            };
-            self.site.push(SiteCode::new(SiteKey {
+        let Self { tree, rows } = self;
+        rows.clear();
+        for (i, s) in (0u32..).zip(spans) {
+            let (category, peer) = category(tree, spans, names, i);
+            let key = SiteKey {
                 operation: operation(names, s.red),
                 peer: peer.unwrap_or(OperationId::NONE),
                 category,
-            }));
-            self.entry.push(entry_code(s));
+            };
+            rows.push(Row {
+                site: SiteCode::new(key),
+                entry: entry_code(s),
+                root: i,
+                segment: i,
+                whole: 0,
+                stretch: 0,
+                entire: false,
+                local: 0,
+                local_stretch: 0,
+            });
+        }
+        for &i in &tree.topological {
+            let parent = tree.parent[i as usize];
+            if parent == NOBODY {
+                continue;
+            }
+            let (s, p) = (&spans[i as usize], &spans[parent as usize]);
+            let above = rows[parent as usize];
+            let row = &mut rows[i as usize];
+            row.root = above.root;
+            // A span of another service is another process, whatever its kind says.
+            if !s.kind().enters() && service(names, s) == service(names, p) {
+                row.segment = above.segment;
+            }
         }
     }
 
-    fn emit(
-        &mut self,
-        spans: &[OpenSpan],
-        names: &[RedRow],
-        scale_bits: u32,
-        rows: &mut impl Rows,
-    ) {
+    /// Critical paths: of every root, and of the segments that its path does not run through whole.
+    fn walk(&mut self, spans: &[OpenSpan]) {
+        let Self { tree, rows } = self;
+        for i in 0..spans.len() as u32 {
+            if rows[i as usize].root != i {
+                continue;
+            }
+            rows[i as usize].entire = true;
+            tree.critical_path(spans, i, |step| match step {
+                Step::Own { span, nanos } => {
+                    rows[span as usize].whole += nanos;
+                    true
+                }
+                Step::Child { span, from, to } => {
+                    let (row, s) = (&mut rows[span as usize], &spans[span as usize]);
+                    row.stretch = to - from;
+                    row.entire = (from, to) == (s.start.0, s.end().0);
+                    true
+                }
+            });
+        }
+        for i in 0..spans.len() as u32 {
+            if rows[i as usize].segment != i || rows[i as usize].entire {
+                continue;
+            }
+            tree.critical_path(spans, i, |step| match step {
+                Step::Own { span, nanos } => {
+                    rows[span as usize].local += nanos;
+                    true
+                }
+                Step::Child { span, from, to } => {
+                    let row = &mut rows[span as usize];
+                    row.local_stretch = to - from;
+                    row.segment != span
+                }
+            });
+        }
+    }
+
+    /// Nanoseconds of span `i` on its segment's critical path.
+    fn local(&self, i: usize) -> u64 {
+        let row = &self.rows[i];
+        if self.rows[row.segment as usize].entire { row.whole } else { row.local }
+    }
+
+    /// Nanoseconds that segment `i` takes of the critical path of the segment above it.
+    fn callee(&self, i: usize, above: usize) -> u64 {
+        let row = &self.rows[i];
+        if self.rows[above].entire { row.stretch } else { row.local_stretch }
+    }
+
+    fn emit(&mut self, spans: &[OpenSpan], names: &[RedRow], scale_bits: u32, out: &mut impl Rows) {
         for (i, s) in spans.iter().enumerate() {
             let weight = u64::from(s.weight.0) << scale_bits;
-            let above = self.segment[i] as usize;
-            let (site, entry) = (self.site[i], self.entry[above]);
+            let Row { site, root: at, segment: above, whole, .. } = self.rows[i];
+            let (at, above) = (at as usize, above as usize);
+            let entry = self.rows[above].entry;
             let end = spans[above].end();
             if above == i {
                 let value = entry_value(s, weight);
-                rows.entry(end, entry, value);
+                out.entry(end, entry, value);
                 if s.parent.is_zero() {
-                    rows.entry(end, entry.of_trace(), value);
+                    out.entry(end, entry.of_trace(), value);
                 }
-                self.edge(spans, names, i, weight, rows);
+                self.edge(spans, names, i, weight, out);
             }
             let own = self.tree.own[i];
-            rows.path(end, PathCode::new(entry, site), path_value(weight, self.local[i], own));
-            rows.site(end, site, own, weight, s.failed());
-            let at = self.root[i] as usize;
+            out.path(end, PathCode::new(entry, site), path_value(weight, self.local(i), own));
+            out.site(end, site, own, weight, s.failed());
             let root = &spans[at];
             if root.parent.is_zero() {
-                let key = PathCode::new(self.entry[at].of_trace(), site);
-                rows.path(root.end(), key, path_value(weight, self.whole[i], own));
+                let key = PathCode::new(self.rows[at].entry.of_trace(), site);
+                out.path(root.end(), key, path_value(weight, whole, own));
             }
         }
     }
@@ -196,7 +216,7 @@ impl Evaluator {
         names: &[RedRow],
         i: usize,
         weight: u64,
-        rows: &mut impl Rows,
+        out: &mut impl Rows,
     ) {
         let p = self.tree.parent[i];
         let callee = &spans[i];
@@ -214,11 +234,11 @@ impl Evaluator {
                 caller_ns: caller.map(OpenSpan::duration),
                 callee_ns: callee.duration(),
             };
-            rows.edge(callee.end(), key, call);
+            out.edge(callee.end(), key, call);
         }
         let Some(caller) = caller else { return };
-        let above = self.segment[p as usize] as usize;
-        let (entry, end) = (self.entry[above], spans[above].end());
+        let above = self.rows[p as usize].segment as usize;
+        let (entry, end) = (self.rows[above].entry, spans[above].end());
         let site = |category| {
             SiteCode::new(SiteKey {
                 operation: operation(names, caller.red),
@@ -226,14 +246,43 @@ impl Evaluator {
                 category,
             })
         };
-        let value = path_value(weight, self.callee[i], 0);
-        rows.path(end, PathCode::new(entry, site(Category::Callee)), value);
+        let value = path_value(weight, self.callee(i, above), 0);
+        out.path(end, PathCode::new(entry, site(Category::Callee)), value);
         if callee.kind() == SpanKind::Consumer {
             let wait = callee.start.since(caller.end());
             let queue = site(Category::Queue);
-            rows.site(end, queue, wait, weight, false);
-            rows.path(end, PathCode::new(entry, queue), path_value(weight, 0, wait));
+            out.site(end, queue, wait, weight, false);
+            out.path(end, PathCode::new(entry, queue), path_value(weight, 0, wait));
         }
+    }
+}
+
+/// What a span shows of where its time goes, and the other side of an edge.
+fn category(
+    tree: &Tree,
+    spans: &[OpenSpan],
+    names: &[RedRow],
+    i: u32,
+) -> (Category, Option<OperationId>) {
+    let s = &spans[i as usize];
+    let server = || {
+        let mut children = tree.children(i).map(|c| &spans[c as usize]);
+        let answers =
+            |c: &&OpenSpan| c.kind() == SpanKind::Server || service(names, c) != service(names, s);
+        children.find(answers).map(|c| operation(names, c.red))
+    };
+    match (s.category(), s.kind()) {
+        (SpanCategory::Wait, _) => (Category::Wait, None),
+        (SpanCategory::Own, _) => (Category::Own, None),
+        (SpanCategory::Store, _) => match server() {
+            Some(peer) => (Category::Gap, Some(peer)),
+            None => (Category::Store, None),
+        },
+        (SpanCategory::Call, SpanKind::Producer) => (Category::Remote, None),
+        (SpanCategory::Call, _) => match server() {
+            Some(peer) => (Category::Gap, Some(peer)),
+            None => (Category::Remote, None),
+        },
     }
 }
 
@@ -270,7 +319,11 @@ fn entry_code(s: &OpenSpan) -> EntryCode {
 }
 
 /// Nanoseconds times a 16.16 weight, rounded: each visit rounds alone, so order does not matter.
+#[inline]
 fn weigh(nanos: u64, weight: u64) -> u64 {
+    if weight == 1 << 16 {
+        return nanos;
+    }
     u64::try_from((u128::from(nanos) * u128::from(weight) + (1 << 15)) >> 16).unwrap_or(u64::MAX)
 }
 

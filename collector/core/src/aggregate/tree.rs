@@ -5,8 +5,6 @@
 //! one long chain.
 
 use super::open::OpenSpan;
-use longpole_model::signal::SpanId;
-
 /// Index of "no span".
 pub const NOBODY: u32 = u32::MAX;
 
@@ -15,16 +13,25 @@ pub const NOBODY: u32 = u32::MAX;
 pub struct Tree {
     /// Parent of each span, or [`NOBODY`].
     pub parent: Vec<u32>,
-    /// Spans ordered by parent, children of one parent by end, latest first.
-    order: Vec<u32>,
-    /// Per span: its children are `order[first[i]..first[i + 1]]`.
-    first: Vec<u32>,
     /// Nanoseconds of each span that no child covers.
     pub own: Vec<u64>,
     /// Spans in an order in which parents stand before children.
     pub topological: Vec<u32>,
-    scratch: Vec<(u64, u64)>,
+    /// First child of each span and its next sibling, latest end first; or [`NOBODY`].
+    first: Vec<u32>,
+    next: Vec<u32>,
+    ids: Vec<u64>,
+    order: Vec<(u64, u64, u32)>,
     stack: Vec<Frame>,
+}
+
+/// What a walk along a critical path tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nanoseconds that belong to the span itself; possibly several times a span.
+    Own { span: u32, nanos: u64 },
+    /// The path enters a child, for this stretch of it.
+    Child { span: u32, from: u64, to: u64 },
 }
 
 /// A span of the path, seen backward from `cursor` to `low`.
@@ -40,16 +47,26 @@ impl Tree {
     /// Builds the tree of spans sorted by span id. Duplicate ids must have been removed.
     pub fn build(&mut self, spans: &[OpenSpan]) {
         let n = spans.len();
+        self.ids.clear();
+        self.ids.extend(spans.iter().map(|s| s.span.as_u64()));
         self.parent.clear();
         for s in spans {
-            let at =
-                if s.parent.is_zero() || s.parent == s.span { None } else { find(spans, s.parent) };
-            self.parent.push(at.unwrap_or(NOBODY));
+            let found = match s.parent.as_u64() {
+                0 => None,
+                id if id == s.span.as_u64() => None,
+                id => self.ids.binary_search(&id).ok(),
+            };
+            self.parent.push(found.map_or(NOBODY, |i| i as u32));
         }
-        self.arrange(spans);
+        // Latest end last, so that pushing to the front of a list brings it first; of equal ends the
+        // later start and the greater id come first here, last there.
+        self.order.clear();
+        self.order.extend((0u32..).zip(spans).map(|(i, s)| (s.end().0, !s.start.0, !i)));
+        self.order.sort_unstable();
+        self.arrange(n);
         if self.topological.len() < n {
             self.break_cycles(n);
-            self.arrange(spans);
+            self.arrange(n);
         }
         self.own.clear();
         for i in 0..n as u32 {
@@ -58,33 +75,31 @@ impl Tree {
         }
     }
 
-    /// Orders children and finds an order from the roots down; what hangs in a ring is not in it.
-    fn arrange(&mut self, spans: &[OpenSpan]) {
-        let n = spans.len();
-        // Children by parent, latest end first; roots (NOBODY) come last.
-        self.order.clear();
-        self.order.extend(0..n as u32);
-        let parent = &self.parent;
-        self.order.sort_unstable_by_key(|&i| {
-            let s = &spans[i as usize];
-            (parent[i as usize], std::cmp::Reverse(s.end()), s.start, s.span)
-        });
+    /// Hangs children below their parents and finds an order from the roots down; what hangs in a
+    /// ring is not in it.
+    fn arrange(&mut self, n: usize) {
         self.first.clear();
-        self.first.resize(n + 1, 0);
-        for &p in &self.parent {
-            if p != NOBODY {
-                self.first[p as usize + 1] += 1;
+        self.first.resize(n, NOBODY);
+        self.next.clear();
+        self.next.resize(n, NOBODY);
+        self.topological.clear();
+        for &(_, _, i) in &self.order {
+            let i = !i;
+            match self.parent[i as usize] {
+                NOBODY => self.topological.push(i),
+                p => {
+                    self.next[i as usize] = self.first[p as usize];
+                    self.first[p as usize] = i;
+                }
             }
         }
-        for i in 0..n {
-            self.first[i + 1] += self.first[i];
-        }
-        self.topological.clear();
-        self.topological.extend((0..n as u32).filter(|&i| self.parent[i as usize] == NOBODY));
         let mut at = 0;
         while at < self.topological.len() {
-            let i = self.topological[at];
-            self.topological.extend_from_slice(children(&self.order, &self.first, i));
+            let mut child = self.first[self.topological[at] as usize];
+            while child != NOBODY {
+                self.topological.push(child);
+                child = self.next[child as usize];
+            }
             at += 1;
         }
     }
@@ -106,93 +121,78 @@ impl Tree {
     }
 
     /// Children of a span, latest end first.
-    pub fn children(&self, i: u32) -> &[u32] {
-        children(&self.order, &self.first, i)
+    pub fn children(&self, i: u32) -> impl Iterator<Item = u32> {
+        let next = |c: &u32| Some(self.next[*c as usize]).filter(|c| *c != NOBODY);
+        std::iter::successors(Some(self.first[i as usize]).filter(|c| *c != NOBODY), next)
     }
 
     /// Nanoseconds of span `i` that the union of its children's intervals, clipped to it, leaves.
-    fn uncovered(&mut self, spans: &[OpenSpan], i: u32) -> u64 {
+    /// Latest end first, what is covered so far is one stretch down to `low`, or lies above it.
+    fn uncovered(&self, spans: &[OpenSpan], i: u32) -> u64 {
         let s = &spans[i as usize];
-        let (lo, hi) = (s.start.0, s.end().0);
-        self.scratch.clear();
-        for &c in children(&self.order, &self.first, i) {
+        let (start, end) = (s.start.0, s.end().0);
+        let (mut covered, mut low) = (0, end);
+        for c in self.children(i) {
             let c = &spans[c as usize];
-            let (a, b) = (c.start.0.max(lo), c.end().0.min(hi));
-            if a < b {
-                self.scratch.push((a, b));
+            let (from, to) = (c.start.0.max(start), c.end().0.min(low));
+            if from < to {
+                covered += to - from;
+                low = from;
             }
         }
-        self.scratch.sort_unstable();
-        let (mut covered, mut reach) = (0, lo);
-        for &(a, b) in &self.scratch {
-            covered += b.saturating_sub(a.max(reach));
-            reach = reach.max(b);
-        }
-        (hi - lo) - covered
+        end - start - covered
     }
 
     /// The critical path of span `root`: walking backward from its end, the time always belongs to
     /// the child that ends last before the cursor, else to the span itself (as CRISP, Zhang et al.,
-    /// USENIX ATC '22). Calls `f(span, nanoseconds)`, possibly several times a span; the sum is
-    /// exactly the root's duration. Spans for which `stops` holds are not entered: their whole
-    /// stretch is theirs.
+    /// USENIX ATC '22). The own times told add up to exactly the root's duration. A child for which
+    /// `tell` says `false` is not looked into: its whole stretch is its own and not told again.
     pub fn critical_path(
         &mut self,
         spans: &[OpenSpan],
         root: u32,
-        stops: impl Fn(u32) -> bool,
-        mut f: impl FnMut(u32, u64),
+        mut tell: impl FnMut(Step) -> bool,
     ) {
         let (start, end) = (spans[root as usize].start.0, spans[root as usize].end().0);
+        let mut at = Frame { span: root, low: start, cursor: end, next: self.first[root as usize] };
         self.stack.clear();
-        let first = self.first[root as usize];
-        self.stack.push(Frame { span: root, low: start, cursor: end, next: first });
-        while let Some(mut at) = self.stack.pop() {
-            let last = self.first[at.span as usize + 1];
+        loop {
             let mut below = None;
-            while at.next < last && at.cursor > at.low {
-                let c = self.order[at.next as usize];
-                at.next += 1;
-                let (from, to) = (spans[c as usize].start.0, spans[c as usize].end().0);
-                let (from, to) = (from.max(at.low), to.min(at.cursor));
+            while at.next != NOBODY && at.cursor > at.low {
+                let c = at.next;
+                at.next = self.next[c as usize];
+                let child = &spans[c as usize];
+                let (from, to) = (child.start.0.max(at.low), child.end().0.min(at.cursor));
                 if from >= to {
                     continue;
                 }
-                f(at.span, at.cursor - to);
+                tell(Step::Own { span: at.span, nanos: at.cursor - to });
                 at.cursor = from;
-                if stops(c) {
-                    f(c, to - from);
-                } else {
+                if tell(Step::Child { span: c, from, to }) {
                     let next = self.first[c as usize];
                     below = Some(Frame { span: c, low: from, cursor: to, next });
                     break;
                 }
             }
             match below {
-                Some(frame) => {
-                    self.stack.push(at);
-                    self.stack.push(frame);
+                Some(frame) => self.stack.push(std::mem::replace(&mut at, frame)),
+                None => {
+                    tell(Step::Own { span: at.span, nanos: at.cursor - at.low });
+                    match self.stack.pop() {
+                        Some(above) => at = above,
+                        None => return,
+                    }
                 }
-                None => f(at.span, at.cursor - at.low),
             }
         }
     }
-}
-
-fn children<'a>(order: &'a [u32], first: &[u32], i: u32) -> &'a [u32] {
-    &order[first[i as usize] as usize..first[i as usize + 1] as usize]
-}
-
-/// Index of the span with this id.
-fn find(spans: &[OpenSpan], id: SpanId) -> Option<u32> {
-    spans.binary_search_by_key(&id.as_u64(), |s| s.span.as_u64()).ok().map(|i| i as u32)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::RedId;
-    use longpole_model::signal::{SpanRecord, Timestamp, TraceId};
+    use longpole_model::signal::{SpanId, SpanRecord, Timestamp, TraceId};
 
     /// (id, parent, start, end)
     fn spans(rows: &[(u8, u8, u64, u64)]) -> Vec<OpenSpan> {
@@ -219,7 +219,12 @@ mod tests {
         let mut tree = Tree::default();
         tree.build(&spans);
         let mut critical = vec![0; spans.len()];
-        tree.critical_path(&spans, 0, |_| false, |i, ns| critical[i as usize] += ns);
+        tree.critical_path(&spans, 0, |step| {
+            if let Step::Own { span, nanos } = step {
+                critical[span as usize] += nanos;
+            }
+            true
+        });
         (tree.own.clone(), critical)
     }
 
@@ -264,7 +269,12 @@ mod tests {
         let mut tree = Tree::default();
         tree.build(&spans);
         let mut sum = 0;
-        tree.critical_path(&spans, 0, |_| false, |_, ns| sum += ns);
+        tree.critical_path(&spans, 0, |step| {
+            if let Step::Own { nanos, .. } = step {
+                sum += nanos;
+            }
+            true
+        });
         assert_eq!(sum, spans[0].duration());
     }
 }

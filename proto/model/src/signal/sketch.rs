@@ -1,8 +1,7 @@
 //! The duration sketch: nanoseconds from 0 to 24 h in hdrhistogram's 2-digit bucket layout.
 //!
 //! Counts are 16.16 weights. Sparse until more than [`INLINE`] buckets are hit, then pages that
-//! widen on demand; both forms are functions of the content alone, so equality is structural and
-//! the wire form canonical. hdrhistogram itself writes and reads the wire form and is the judge of
+//! widen on demand. Equality and the wire form look at the content alone. hdrhistogram itself writes and reads the wire form and is the judge of
 //! quantiles in the tests; the walk over the buckets here gives the same numbers without building
 //! its 42 KB array.
 
@@ -22,6 +21,7 @@ const HALF_BITS: u32 = SUB_BITS - 1;
 const PAGE: usize = 64;
 
 /// Bucket id of a value in nanoseconds.
+#[inline]
 pub fn bucket_of(value: u64) -> u16 {
     let value = value.min(SKETCH_MAX);
     let power = (63 - (value | ((1 << SUB_BITS) - 1)).leading_zeros()) - HALF_BITS;
@@ -44,22 +44,40 @@ pub fn bucket_high(id: u16) -> u64 {
 }
 
 /// A mergeable distribution of durations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Sketch(Form);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Form {
-    /// Ascending by bucket id.
-    Sparse(Vec<(u16, u64)>),
-    /// By bucket id / PAGE.
-    Pages(Vec<Option<Page>>),
+    /// Ascending: bucket id in the upper 16 bits, weight in the lower 48.
+    Sparse(Vec<u64>),
+    Paged(Box<Paged>),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Page {
-    Narrow(Box<[u32; PAGE]>),
-    Wide(Box<[u64; PAGE]>),
+/// Bits of a weight in a sparse row: 4 billion spans.
+const WEIGHT_BITS: u32 = 48;
+const WEIGHT_MASK: u64 = (1 << WEIGHT_BITS) - 1;
+/// Pages that bucket ids up to [`SKETCH_MAX`] need.
+const PAGES: usize = 96;
+const _: () = assert!(PAGES * PAGE > 42 * 128 && PAGES < 256);
+
+/// Pages of [`PAGE`] buckets, in order of their first use, one behind the other.
+#[derive(Clone, Debug)]
+struct Paged {
+    /// By bucket id / PAGE: 1 + place of the page; 0 = not there.
+    places: [u8; PAGES],
+    cells: Cells,
 }
+
+#[derive(Clone, Debug)]
+enum Cells {
+    /// Whole spans: every weight so far was a multiple of one.
+    Whole(Vec<u32>),
+    /// 16.16 weights.
+    Weighted(Vec<u64>),
+}
+
+const ONE_BITS: u32 = 16;
 
 impl Default for Form {
     fn default() -> Self {
@@ -67,31 +85,102 @@ impl Default for Form {
     }
 }
 
-impl Page {
-    fn add(&mut self, at: usize, n: u64) {
-        match self {
-            Self::Narrow(cells) => match u64::from(cells[at]).checked_add(n).map(u32::try_from) {
-                Some(Ok(sum)) => cells[at] = sum,
-                _ => {
-                    let mut wide = Box::new([0; PAGE]);
-                    for (to, from) in wide.iter_mut().zip(cells.iter()) {
-                        *to = u64::from(*from);
-                    }
-                    wide[at] = wide[at].saturating_add(n);
-                    *self = Self::Wide(wide);
+impl Paged {
+    fn new() -> Self {
+        Self { places: [0; PAGES], cells: Cells::Whole(Vec::new()) }
+    }
+
+    #[inline]
+    fn add(&mut self, id: u16, weight: u64) {
+        let (page, at) = (usize::from(id) / PAGE, usize::from(id) % PAGE);
+        let Some(&place) = self.places.get(page) else { return };
+        let i = match usize::from(place).checked_sub(1) {
+            Some(place) => place * PAGE + at,
+            None => self.page(page) + at,
+        };
+        match &mut self.cells {
+            Cells::Whole(cells) => {
+                let whole = weight & ((1 << ONE_BITS) - 1) == 0;
+                let sum = cells.get(i).map(|n| u64::from(*n) + (weight >> ONE_BITS));
+                match (whole, sum.map(u32::try_from), cells.get_mut(i)) {
+                    (true, Some(Ok(sum)), Some(cell)) => *cell = sum,
+                    _ => self.widen(i, weight),
                 }
-            },
-            Self::Wide(cells) => cells[at] = cells[at].saturating_add(n),
+            }
+            Cells::Weighted(cells) => {
+                if let Some(cell) = cells.get_mut(i) {
+                    *cell = cell.saturating_add(weight);
+                }
+            }
         }
     }
 
-    fn get(&self, at: usize) -> u64 {
-        match self {
-            Self::Narrow(cells) => u64::from(cells[at]),
-            Self::Wide(cells) => cells[at],
+    /// Makes a page; gives back where its cells begin.
+    #[cold]
+    fn page(&mut self, page: usize) -> usize {
+        let begin = match &mut self.cells {
+            Cells::Whole(cells) => {
+                cells.reserve_exact(PAGE);
+                cells.resize(cells.len() + PAGE, 0);
+                cells.len() - PAGE
+            }
+            Cells::Weighted(cells) => {
+                cells.reserve_exact(PAGE);
+                cells.resize(cells.len() + PAGE, 0);
+                cells.len() - PAGE
+            }
+        };
+        if let Some(place) = self.places.get_mut(page) {
+            *place = (begin / PAGE + 1) as u8;
+        }
+        begin
+    }
+
+    #[cold]
+    fn widen(&mut self, i: usize, weight: u64) {
+        if let Cells::Whole(cells) = &self.cells {
+            let wide = cells.iter().map(|n| u64::from(*n) << ONE_BITS).collect();
+            self.cells = Cells::Weighted(wide);
+        }
+        if let Cells::Weighted(cells) = &mut self.cells
+            && let Some(cell) = cells.get_mut(i)
+        {
+            *cell = cell.saturating_add(weight);
+        }
+    }
+
+    fn for_each(&self, mut f: impl FnMut(u16, u64)) {
+        for (page, place) in self.places.iter().enumerate().filter(|(_, place)| **place > 0) {
+            let cells = (usize::from(*place) - 1) * PAGE..usize::from(*place) * PAGE;
+            let mut tell = |at: usize, n: u64| {
+                if n > 0 {
+                    f((page * PAGE + at) as u16, n);
+                }
+            };
+            match &self.cells {
+                Cells::Whole(all) => {
+                    let page = all.get(cells).unwrap_or_default().iter().enumerate();
+                    page.for_each(|(at, n)| tell(at, u64::from(*n) << ONE_BITS));
+                }
+                Cells::Weighted(all) => {
+                    let page = all.get(cells).unwrap_or_default().iter().enumerate();
+                    page.for_each(|(at, n)| tell(at, *n));
+                }
+            }
         }
     }
 }
+
+impl PartialEq for Sketch {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Form::Sparse(a), Form::Sparse(b)) => a == b,
+            _ => self.buckets() == other.buckets(),
+        }
+    }
+}
+
+impl Eq for Sketch {}
 
 /// A wire form that is no sketch of this layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,59 +196,57 @@ impl std::error::Error for BadSketch {}
 
 impl Sketch {
     /// Records a duration that stands for `weight` (16.16) spans.
+    #[inline]
     pub fn record(&mut self, nanos: u64, weight: u64) {
         self.add(bucket_of(nanos), weight);
     }
 
     /// Adds `weight` (16.16) to a bucket.
+    #[inline]
     pub fn add(&mut self, id: u16, weight: u64) {
-        if weight == 0 {
-            return;
-        }
         match &mut self.0 {
-            Form::Sparse(rows) => match rows.binary_search_by_key(&id, |r| r.0) {
-                Ok(at) => rows[at].1 = rows[at].1.saturating_add(weight),
-                Err(at) if rows.len() < INLINE => rows.insert(at, (id, weight)),
-                Err(_) => {
-                    let rows = std::mem::take(rows);
-                    self.0 = Form::Pages(Vec::new());
-                    for (id, n) in rows.into_iter().chain([(id, weight)]) {
-                        self.add(id, n);
-                    }
+            Form::Paged(paged) if weight > 0 => paged.add(id, weight),
+            Form::Sparse(_) if weight > 0 => self.add_sparse(id, weight),
+            _ => {}
+        }
+    }
+
+    fn add_sparse(&mut self, id: u16, weight: u64) {
+        let Form::Sparse(rows) = &mut self.0 else { return };
+        let key = u64::from(id) << WEIGHT_BITS;
+        let at = rows.partition_point(|row| *row < key);
+        let seen = rows.get(at).filter(|row| *row >> WEIGHT_BITS == u64::from(id));
+        let sum = seen.map_or(0, |row| row & WEIGHT_MASK).saturating_add(weight);
+        match (seen.is_some(), sum <= WEIGHT_MASK) {
+            (true, true) => rows[at] = key | sum,
+            (false, true) if rows.len() < INLINE => rows.insert(at, key | sum),
+            _ => {
+                let mut paged = Box::new(Paged::new());
+                for row in rows.iter() {
+                    paged.add((row >> WEIGHT_BITS) as u16, row & WEIGHT_MASK);
                 }
-            },
-            Form::Pages(pages) => {
-                let (page, at) = (usize::from(id) / PAGE, usize::from(id) % PAGE);
-                if pages.len() <= page {
-                    pages.resize(page + 1, None);
-                }
-                pages[page]
-                    .get_or_insert_with(|| Page::Narrow(Box::new([0; PAGE])))
-                    .add(at, weight);
+                paged.add(id, weight);
+                self.0 = Form::Paged(paged);
             }
         }
     }
 
     /// Adds another sketch.
     pub fn merge(&mut self, other: &Self) {
-        other.for_each(|id, n| self.add(id, n));
+        if self.is_empty() {
+            self.clone_from(other);
+        } else {
+            other.for_each(|id, n| self.add(id, n));
+        }
     }
 
     /// Calls `f` with (bucket id, 16.16 weight) in ascending order of id, non-empty buckets only.
     pub fn for_each(&self, mut f: impl FnMut(u16, u64)) {
         match &self.0 {
-            Form::Sparse(rows) => rows.iter().for_each(|&(id, n)| f(id, n)),
-            Form::Pages(pages) => {
-                for (p, page) in pages.iter().enumerate() {
-                    let Some(page) = page else { continue };
-                    for at in 0..PAGE {
-                        let n = page.get(at);
-                        if n > 0 {
-                            f((p * PAGE + at) as u16, n);
-                        }
-                    }
-                }
+            Form::Sparse(rows) => {
+                rows.iter().for_each(|row| f((row >> WEIGHT_BITS) as u16, row & WEIGHT_MASK))
             }
+            Form::Paged(paged) => paged.for_each(f),
         }
     }
 
@@ -181,7 +268,7 @@ impl Sketch {
     pub fn is_empty(&self) -> bool {
         match &self.0 {
             Form::Sparse(rows) => rows.is_empty(),
-            Form::Pages(_) => false,
+            Form::Paged(_) => false,
         }
     }
 
@@ -337,6 +424,21 @@ mod tests {
             let mut h = new_hdr();
             values.iter().for_each(|&v| h.saturating_record(v));
             prop_assert_eq!(sketch(&values).quantile(q), h.value_at_quantile(q).min(SKETCH_MAX));
+        }
+
+        #[test]
+        fn weights_of_any_size_add_up(
+            rows in prop::collection::vec((0..300u64, prop_oneof![
+                Just(ONE), 1..5 * ONE, Just(ONE << 40), Just(u64::MAX / 4),
+            ]), 1..300),
+        ) {
+            let (mut fast, mut plain) = (Sketch::default(), std::collections::BTreeMap::new());
+            for &(v, w) in &rows {
+                fast.record(v * v * 1_000, w);
+                let n: &mut u64 = plain.entry(bucket_of(v * v * 1_000)).or_default();
+                *n = n.saturating_add(w);
+            }
+            prop_assert_eq!(fast.buckets(), plain.into_iter().collect::<Vec<_>>());
         }
 
         #[test]

@@ -71,9 +71,15 @@ impl RedSummary {
 
     /// Keeps `candidate` if it belongs to the kept ones: highest duration band first, then lowest
     /// hash. The choice does not depend on the order of offers.
+    #[inline]
     pub fn offer(&mut self, candidate: Exemplar) {
         let rank =
             |e: &Exemplar| (63 - super::band_of(e.duration_ns), e.hash, e.trace, e.duration_ns);
+        if let Some(last) = self.exemplars.get(EXEMPLARS - 1)
+            && rank(last) <= rank(&candidate)
+        {
+            return;
+        }
         match self.exemplars.binary_search_by_key(&rank(&candidate), rank) {
             Ok(_) => {}
             Err(at) if at < EXEMPLARS => {

@@ -11,6 +11,9 @@ pub struct Run {
     pub requests: u64,
     /// Answers that were not OK, in the whole run.
     pub refused: u64,
+    /// Seconds after the last answer until the collector's account held all of it: what was
+    /// acknowledged and not yet worked off.
+    pub drained: f64,
     /// Seconds measured.
     pub seconds: f64,
     /// CPU seconds that the server took in them.
@@ -51,6 +54,7 @@ impl Run {
             "spans": self.spans,
             "requests": self.requests,
             "refused": self.refused,
+            "drained_seconds": self.drained,
             "seconds": self.seconds,
             "cpu_seconds": self.cpu,
             "spans_per_cpu_second": self.per_cpu_second(),

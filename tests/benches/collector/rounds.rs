@@ -134,7 +134,7 @@ fn once(
     let whole = |value: &Value| value.as_u64().unwrap_or(0);
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     let (acknowledged, refused) = (whole(&tally["acknowledged"]), whole(&tally["refused"]));
-    let mut wrong = Vec::new();
+    let (mut wrong, mut drained) = (Vec::new(), 0.0);
     if refused > 0 {
         let first = &tally["first_refusal"];
         wrong.push(format!(
@@ -142,12 +142,16 @@ fn once(
         ));
     }
     if let Some(listen) = address("listen") {
-        wrong.extend(account::check(listen, acknowledged).err());
+        match account::check(listen, acknowledged) {
+            Ok(seconds) => drained = seconds,
+            Err(why) => wrong.push(why),
+        }
     }
     let run = Run {
         spans: whole(&tally["measured"]),
         requests: whole(&tally["requests"]),
         refused,
+        drained,
         seconds: number(&tally["seconds"]),
         cpu: cpu.as_secs_f64(),
         peak_mib: peak as f64 / 1024.0,

@@ -64,7 +64,7 @@ pub fn text(options: &Options, results: &[Outcome]) -> String {
 }
 
 /// Columns of the table.
-const COLUMNS: usize = 15;
+const COLUMNS: usize = 16;
 const HEADS: [&str; COLUMNS] = [
     "server",
     "spans/CPU-s",
@@ -80,6 +80,7 @@ const HEADS: [&str; COLUMNS] = [
     "RSS",
     "requests",
     "refused",
+    "drained",
     "rounds",
 ];
 const UNITS: [&str; COLUMNS] = [
@@ -97,6 +98,7 @@ const UNITS: [&str; COLUMNS] = [
     "MiB",
     "timed",
     "",
+    "s",
     "",
 ];
 
@@ -137,6 +139,10 @@ fn row(result: &Outcome, server: Server) -> [String; COLUMNS] {
         figure(0, |r| r.peak_mib),
         sum(|r| r.requests),
         sum(|r| r.refused),
+        match server {
+            Server::Longpole => figure(2, |r| r.drained),
+            _ => "-".to_owned(),
+        },
         result.of(server).count().to_string(),
     ]
 }

@@ -38,35 +38,75 @@ impl<'a> Fields<'a> {
         self.length - self.rest.len()
     }
 
-    /// The next field: its number and its content; `None` at the end. Always inlined: a floor that
-    /// calls for each field is no floor.
+    /// The next field: its number and its content; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn field(&mut self) -> Result<Option<(u32, Value<'a>)>, Malformed> {
+        let Some(tag) = self.tag()? else { return Ok(None) };
+        let number = u32::try_from(tag >> 3).map_err(|_| Malformed)?;
+        let value = match tag & 7 {
+            0 => Value::Varint(self.varint()?),
+            1 => Value::Fixed64(self.fixed64()?),
+            2 => Value::Bytes(self.bytes()?),
+            5 => Value::Fixed32(u32::from_le_bytes(self.take()?)),
+            _ => return Err(Malformed),
+        };
+        Ok(Some((number, value)))
+    }
+
+    /// For those in a hurry: the next field's tag (number times 8 plus wire type), after which the
+    /// caller takes what the tag says, or [`Fields::skip`]s it. `None` at the end. Always inlined, and
+    /// so are the others: a floor that calls for each field is no floor.
     ///
     /// # Errors
     /// [`Malformed`].
     #[inline(always)]
-    pub fn field(&mut self) -> Result<Option<(u32, Value<'a>)>, Malformed> {
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
-        let key = self.varint()?;
-        let value = match key & 7 {
-            0 => Value::Varint(self.varint()?),
-            1 => Value::Fixed64(u64::from_le_bytes(self.take()?)),
-            2 => {
-                let length = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
-                let (inner, rest) = self.rest.split_at_checked(length).ok_or(Malformed)?;
-                self.rest = rest;
-                Value::Bytes(inner)
-            }
-            5 => Value::Fixed32(u32::from_le_bytes(self.take()?)),
-            _ => return Err(Malformed),
-        };
-        let number = u32::try_from(key >> 3).map_err(|_| Malformed)?;
-        Ok(Some((number, value)))
+    pub fn tag(&mut self) -> Result<Option<u64>, Malformed> {
+        if self.rest.is_empty() { Ok(None) } else { self.varint().map(Some) }
     }
 
+    /// Bytes after their tag.
+    ///
+    /// # Errors
+    /// [`Malformed`].
     #[inline(always)]
-    fn varint(&mut self) -> Result<u64, Malformed> {
+    pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+        let length = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
+        let (inner, rest) = self.rest.split_at_checked(length).ok_or(Malformed)?;
+        self.rest = rest;
+        Ok(inner)
+    }
+
+    /// Eight bytes after their tag.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    #[inline(always)]
+    pub fn fixed64(&mut self) -> Result<u64, Malformed> {
+        Ok(u64::from_le_bytes(self.take()?))
+    }
+
+    /// Passes over what a tag announced.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn skip(&mut self, tag: u64) -> Result<(), Malformed> {
+        match tag & 7 {
+            0 => self.varint().map(|_| ()),
+            1 => self.fixed64().map(|_| ()),
+            2 => self.bytes().map(|_| ()),
+            5 => self.take::<4>().map(|_| ()),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// A varint after its tag.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    #[inline(always)]
+    pub fn varint(&mut self) -> Result<u64, Malformed> {
         match self.rest {
             [first, rest @ ..] if *first < 0x80 => {
                 self.rest = rest;
@@ -128,6 +168,11 @@ mod tests {
             ((4, Value::Fixed32(7)), 21),
         ];
         assert_eq!(seen, expected);
+        let mut fields = Fields::new(&message);
+        while let Some(tag) = fields.tag().expect("well-formed") {
+            fields.skip(tag).expect("well-formed");
+        }
+        assert_eq!(fields.position(), message.len());
         for cut in [1, 2, 5, 13, 15, 18] {
             let mut fields = Fields::new(&message[..cut]);
             let end = loop {

@@ -7,6 +7,7 @@ use longpole_model::signal::*;
 use longpole_tests::plain::aggregate;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const BASE: u64 = 1_700_000_000 * SECOND;
 
@@ -34,13 +35,9 @@ fn draws() -> impl Strategy<Value = Vec<Vec<Draw>>> {
 
 /// Twelve operations of three services, of every kind and category.
 fn dictionary(b: &mut Batch) {
-    for service in ["shop", "stock", "bank"] {
-        b.resources.push(Resource {
-            service: service.to_owned(),
-            named: true,
-            ..Resource::default()
-        });
-    }
+    let resources = ["shop", "stock", "bank"].map(|service| {
+        Arc::new(Resource { service: service.to_owned(), named: true, ..Resource::default() })
+    });
     let rows = [
         (SpanKind::Server, SpanCategory::Own),
         (SpanKind::Client, SpanCategory::Call),
@@ -50,13 +47,9 @@ fn dictionary(b: &mut Batch) {
     for i in 0..12u32 {
         let (kind, category) = rows[(i / 3) as usize];
         let name = format!("op{i}");
-        b.operations.push(OperationRow {
-            resource: i % 3,
-            kind,
-            category,
-            name,
-            peer: String::new(),
-        });
+        let resource = Arc::clone(&resources[(i % 3) as usize]);
+        let peer = String::new();
+        b.operations.push(Arc::new(OperationRow { resource, kind, category, name, peer }));
     }
 }
 
@@ -213,19 +206,14 @@ fn a_flood_of_names_is_folded_and_red_stays_right() {
     let mut sent = 0;
     for part in 0..20u64 {
         let mut b = Batch::default();
-        b.resources.push(Resource {
-            service: "shop".to_owned(),
-            named: true,
-            ..Resource::default()
-        });
+        let shop = Resource { service: "shop".to_owned(), named: true, ..Resource::default() };
+        let shop = Arc::new(shop);
         for i in 0..5_000u64 {
             let name = format!("GET /user/{}", part * 5_000 + i);
             let operation = b.operations.len() as u32;
-            b.operations.push(OperationRow {
-                name,
-                kind: SpanKind::Server,
-                ..OperationRow::default()
-            });
+            let (resource, kind) = (Arc::clone(&shop), SpanKind::Server);
+            let row = OperationRow { resource, name, kind, ..OperationRow::default() };
+            b.operations.push(Arc::new(row));
             let id = part * 5_000 + i + 1;
             let mut trace = [0; 16];
             trace[8..].copy_from_slice(&id.to_be_bytes());

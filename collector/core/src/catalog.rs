@@ -6,6 +6,7 @@
 
 mod intern;
 mod owner;
+mod recent;
 mod role;
 
 pub use intern::{Interner, Mapped, MappedSeries};

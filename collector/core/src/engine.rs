@@ -77,7 +77,7 @@ impl Engine {
 
     /// Counters that no closed window carries.
     pub fn pending_tally(&self) -> Tally {
-        let mut tally = self.intake.pending().clone();
+        let mut tally = self.intake.pending();
         self.shards.iter().for_each(|s| tally.merge(&s.pending()));
         tally
     }

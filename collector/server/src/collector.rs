@@ -132,6 +132,7 @@ impl Collector {
         let door = Door {
             pipeline: pipeline.clone(),
             limits: Arc::new(setup.decode),
+            decoders: Arc::default(),
             own: Arc::clone(&own),
         };
         let draining = Arc::new(AtomicBool::new(false));
@@ -147,14 +148,13 @@ impl Collector {
         let [on_grpc, on_http, on_web] = listeners;
         let (end_doors, doors_end) = watch::channel(false);
         let (end_web, web_ends) = watch::channel(false);
-        let serve = |listener, port, router, stop: &watch::Receiver<bool>| {
-            tokio::spawn(net::serve(listener, port, router, Arc::clone(&own), stop.clone()))
-        };
+        let (to_grpc, to_http, page) =
+            (grpc::Grpc::new(&door, health), http::routes(&door), serve::routes(&web));
         let doors = [
-            serve(on_grpc, Port::Grpc, grpc::routes(&door, health), &doors_end),
-            serve(on_http, Port::Http, http::routes(&door), &doors_end),
+            tokio::spawn(net::serve(on_grpc, Port::Grpc, to_grpc, own.clone(), doors_end.clone())),
+            tokio::spawn(net::serve(on_http, Port::Http, to_http, own.clone(), doors_end)),
         ];
-        let page = serve(on_web, Port::Web, serve::routes(&web), &web_ends);
+        let page = tokio::spawn(net::serve(on_web, Port::Web, page, own.clone(), web_ends));
 
         stop.await;
         tracing::info!("draining");

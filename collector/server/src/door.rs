@@ -3,19 +3,21 @@
 //!
 //! How bytes come in and answers go out is [`grpc`] and [`http`].
 
+mod decoders;
 pub mod grpc;
 pub mod http;
 mod inflate;
 mod warn;
 
-use crate::ingest::otlp::{self, DecodeLimits, Signal};
+use crate::ingest::otlp::{DecodeLimits, Refusal, Signal};
 use crate::own::Own;
 use crate::pipeline::{Pipeline, Refused};
 use bytes::Bytes;
-use longpole_model::signal::{Reason, Rejections};
+use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use decoders::Decoders;
 pub use inflate::{Encoding, InflateError, inflate};
 
 /// When a sender should try again.
@@ -69,6 +71,8 @@ pub struct Door {
     pub pipeline: Pipeline,
     /// Caps on one request.
     pub limits: Arc<DecodeLimits>,
+    /// Decoders at rest.
+    pub decoders: Arc<Decoders>,
     /// Own counters.
     pub own: Arc<Own>,
 }
@@ -84,34 +88,9 @@ impl Door {
         transport: Transport,
         payload: Bytes,
     ) -> Result<Accepted, Denied> {
-        if payload.len() <= LARGE {
-            return self.take_now(signal, transport, payload);
-        }
-        let door = self.clone();
-        let work = tokio::task::spawn_blocking(move || door.take_now(signal, transport, payload));
-        work.await.unwrap_or_else(|_| Err(Denied::Later("the request was given up".into())))
-    }
-
-    /// Counts a request that never became a payload.
-    pub fn refuse(&self, transport: Transport, reason: Reason) {
-        self.own.refused(transport, reason);
-        self.pipeline.refuse(reason);
-    }
-
-    fn take_now(
-        &self,
-        signal: Signal,
-        transport: Transport,
-        payload: Bytes,
-    ) -> Result<Accepted, Denied> {
         let now = self.pipeline.now();
         let bytes = payload.len();
-        let decoded = match signal {
-            Signal::Traces => otlp::traces(&payload, &self.limits, Some(now)),
-            Signal::Metrics => otlp::metrics(&payload, &self.limits, Some(now)),
-            Signal::Logs => otlp::logs(&payload, &self.limits),
-        };
-        let (batch, rejections) = decoded.map_err(|refusal| {
+        let (batch, rejections) = self.decode(signal, &payload, now).await.map_err(|refusal| {
             self.refuse(transport, refusal.reason);
             Denied::Unreadable(refusal.reason, refusal.message)
         })?;
@@ -127,7 +106,8 @@ impl Door {
         // What was only refused, kept out or mended counts, too.
         let empty = items == (0, 0) && rejections == Rejections::default();
         if !empty {
-            self.pipeline.submit(signal, payload, batch, &rejections, None).map_err(|refused| {
+            let taken = self.pipeline.submit(signal, payload, batch, &rejections, None).await;
+            taken.map_err(|refused| {
                 match &refused {
                     Refused::Overload { .. } | Refused::Closing => self.own.overloaded(transport),
                     Refused::Log(_) => self.refuse(transport, Reason::TooLarge),
@@ -137,5 +117,33 @@ impl Door {
         }
         self.own.taken(transport, signal, items, bytes);
         Ok(accepted)
+    }
+
+    async fn decode(
+        &self,
+        signal: Signal,
+        payload: &Bytes,
+        now: Timestamp,
+    ) -> Result<(Batch, Rejections), Refusal> {
+        let decode = move |door: &Self, payload: &Bytes| {
+            let mut decoder = door.decoders.take(&door.limits);
+            let decoded = decoder.decode(payload, Some(signal), Some(now));
+            door.decoders.give_back(decoder);
+            decoded
+        };
+        if payload.len() <= LARGE {
+            return decode(self, payload);
+        }
+        let (door, payload) = (self.clone(), payload.clone());
+        let work = tokio::task::spawn_blocking(move || decode(&door, &payload));
+        work.await.unwrap_or_else(|e| {
+            Err(Refusal { reason: Reason::Malformed, message: format!("cannot be read: {e}") })
+        })
+    }
+
+    /// Counts a request that never became a payload.
+    pub fn refuse(&self, transport: Transport, reason: Reason) {
+        self.own.refused(transport, reason);
+        self.pipeline.refuse(reason);
     }
 }

@@ -101,11 +101,36 @@ impl Port {
     }
 }
 
+/// What a port serves.
+pub trait Serve:
+    tower::Service<
+        hyper::Request<hyper::body::Incoming>,
+        Response = hyper::Response<axum::body::Body>,
+        Error = std::convert::Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> Serve for S where
+    S: tower::Service<
+            hyper::Request<hyper::body::Incoming>,
+            Response = hyper::Response<axum::body::Body>,
+            Error = std::convert::Infallible,
+            Future: Send,
+        > + Clone
+        + Send
+        + 'static
+{
+}
+
 /// Serves until `stop` turns true, then lets the requests under way end.
-pub async fn serve(
+pub async fn serve<S: Serve>(
     listener: TcpListener,
     port: Port,
-    router: Router,
+    router: S,
     own: Arc<Own>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -169,11 +194,11 @@ async fn hello(stream: &TcpStream) -> Option<Hello> {
     }
 }
 
-async fn connection(
+async fn connection<S: Serve>(
     stream: TcpStream,
     peer: IpAddr,
     port: Port,
-    router: Router,
+    router: S,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), &'static str> {
     let _ = stream.set_nodelay(true);
@@ -189,13 +214,9 @@ async fn connection(
     if first == Hello::Tls {
         return Err("tls_on_plain_port");
     }
-    let router = match (first == Hello::Http1, port) {
-        (true, Port::Grpc) => wrong_port(peer),
-        _ => router,
-    };
     let io = TokioIo::new(stream);
-    let service = TowerToHyperService::new(router);
     let ended = if first == Hello::Http2 {
+        let service = TowerToHyperService::new(router);
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -212,7 +233,16 @@ async fn connection(
             .timer(TokioTimer::new())
             .header_read_timeout(HEADERS)
             .max_buf_size(HEADER_BYTES as usize * 2);
-        drive(builder.serve_connection(io, service), stop).await
+        match port {
+            Port::Grpc => {
+                let told = TowerToHyperService::new(wrong_port(peer));
+                drive(builder.serve_connection(io, told), stop).await
+            }
+            Port::Http | Port::Web => {
+                let service = TowerToHyperService::new(router);
+                drive(builder.serve_connection(io, service), stop).await
+            }
+        }
     };
     match ended {
         Ok(()) => Ok(()),

@@ -13,11 +13,10 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registr
 #[derive(Debug)]
 pub struct Own {
     registry: Registry,
-    received: IntCounterVec,
-    requests: IntCounterVec,
+    /// By transport; requests by signal, too. Looked up once, not for each request.
+    taken: [Taken; 2],
     refused: IntCounterVec,
     overloaded: IntCounterVec,
-    bytes: IntCounterVec,
     /// Connections open, by port.
     pub connections: IntGaugeVec,
     /// Connections refused or closed by a limit.
@@ -28,8 +27,17 @@ pub struct Own {
     pub evicted: IntCounter,
 }
 
+/// What one transport has taken.
+#[derive(Debug)]
+struct Taken {
+    spans: IntCounter,
+    bytes: IntCounter,
+    requests: [IntCounter; 3],
+}
+
 /// Label values of the closed lists that counters start with, so that a rate has a first point.
 const TRANSPORTS: [Transport; 2] = [Transport::Grpc, Transport::Http];
+const SIGNALS: [&str; 3] = ["traces", "metrics", "logs"];
 
 impl Own {
     /// Registers everything.
@@ -43,17 +51,28 @@ impl Own {
             registry.register(Box::new(c.clone()))?;
             Ok::<_, prometheus::Error>(c)
         };
+        let received = counters(
+            "longpole_spans_received_total",
+            "Spans taken, by the way they came.",
+            &["transport"],
+        )?;
+        let requests = counters(
+            "longpole_requests_total",
+            "Export requests taken.",
+            &["transport", "signal"],
+        )?;
+        let bytes = counters(
+            "longpole_request_bytes_total",
+            "Bytes of requests taken, decompressed.",
+            &["transport"],
+        )?;
+        let taken = TRANSPORTS.map(|t| Taken {
+            spans: received.with_label_values(&[t.as_str()]),
+            bytes: bytes.with_label_values(&[t.as_str()]),
+            requests: SIGNALS.map(|s| requests.with_label_values(&[t.as_str(), s])),
+        });
         let own = Self {
-            received: counters(
-                "longpole_spans_received_total",
-                "Spans taken, by the way they came.",
-                &["transport"],
-            )?,
-            requests: counters(
-                "longpole_requests_total",
-                "Export requests taken.",
-                &["transport", "signal"],
-            )?,
+            taken,
             refused: counters(
                 "longpole_rejected_requests_total",
                 "Export requests that could not be read.",
@@ -62,11 +81,6 @@ impl Own {
             overloaded: counters(
                 "longpole_overloaded_requests_total",
                 "Export requests that were told to come back.",
-                &["transport"],
-            )?,
-            bytes: counters(
-                "longpole_request_bytes_total",
-                "Bytes of requests taken, decompressed.",
                 &["transport"],
             )?,
             closed: counters(
@@ -98,7 +112,6 @@ impl Own {
         own.registry
             .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         for t in TRANSPORTS {
-            own.received.with_label_values(&[t.as_str()]);
             own.overloaded.with_label_values(&[t.as_str()]);
             for reason in [Reason::Malformed, Reason::TooLarge, Reason::BadEncoding] {
                 own.refused.with_label_values(&[t.as_str(), reason.as_str()]);
@@ -109,14 +122,19 @@ impl Own {
 
     /// A request was taken.
     pub fn taken(&self, t: Transport, signal: Signal, items: (usize, usize), bytes: usize) {
-        let name = match signal {
-            Signal::Traces => "traces",
-            Signal::Metrics => "metrics",
-            Signal::Logs => "logs",
+        let [grpc, http] = &self.taken;
+        let taken = match t {
+            Transport::Grpc => grpc,
+            Transport::Http => http,
         };
-        self.received.with_label_values(&[t.as_str()]).inc_by(items.0 as u64);
-        self.requests.with_label_values(&[t.as_str(), name]).inc();
-        self.bytes.with_label_values(&[t.as_str()]).inc_by(bytes as u64);
+        let [traces, metrics, logs] = &taken.requests;
+        taken.spans.inc_by(items.0 as u64);
+        taken.bytes.inc_by(bytes as u64);
+        match signal {
+            Signal::Traces => traces.inc(),
+            Signal::Metrics => metrics.inc(),
+            Signal::Logs => logs.inc(),
+        }
     }
 
     /// A request could not be read.

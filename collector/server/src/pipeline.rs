@@ -27,12 +27,16 @@ use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
 use queue::Queue;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use analyst::State;
 
 /// Bytes of requests between the doors and the shards.
 pub const QUEUE_BYTES: usize = 128 << 20;
+
+/// A request waits this long for room.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why a request was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -128,12 +132,13 @@ impl Pipeline {
         self.clock.now()
     }
 
-    /// Takes a decoded request with the bytes it was decoded from: room first, then the log, then the
-    /// shards' queues. When it comes back with `Ok`, the request may be acknowledged.
+    /// Takes a decoded request with the bytes it was decoded from: room first, for which it may wait,
+    /// then the log, then the shards' queues. When it comes back with `Ok`, the request may be
+    /// acknowledged.
     ///
     /// # Errors
     /// [`Refused`]: nothing of it was taken.
-    pub fn submit(
+    pub async fn submit(
         &self,
         signal: Signal,
         payload: Bytes,
@@ -142,7 +147,7 @@ impl Pipeline {
         producer: Option<Producer>,
     ) -> Result<(), Refused> {
         let bytes = payload.len() + size_of::<Batch>() + batch.spans.len() * 64;
-        let Some(room) = Budget::reserve(&self.budget, bytes) else {
+        let Some(room) = Budget::wait(&self.budget, bytes, PATIENCE).await else {
             return Err(Refused::Overload { queued: self.budget.used() });
         };
         let record = Record { signal, producer, payload };

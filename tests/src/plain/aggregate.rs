@@ -36,7 +36,7 @@ pub type Profile = BTreeMap<Operation, BTreeMap<(Operation, Option<Operation>, C
 
 fn operation(batch: &Batch, s: &SpanRecord) -> Operation {
     let row = &batch.operations[s.operation as usize];
-    (batch.resources[row.resource as usize].service.clone(), row.kind, row.name.clone())
+    (row.resource.service.clone(), row.kind, row.name.clone())
 }
 
 /// RED of everything.

@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use opentelemetry_proto::tonic::resource::v1::Resource as OtlpResource;
 use prost::Message;
+use std::sync::Arc;
 
 /// An attribute as text; empty when missing.
 fn text(attributes: &[KeyValue], key: &str) -> String {
@@ -93,7 +94,7 @@ pub fn traces(bytes: &[u8]) -> Batch {
     let request = ExportTraceServiceRequest::decode(bytes).unwrap_or_default();
     let mut b = Batch::default();
     for rs in &request.resource_spans {
-        let r = intern(&mut b.resources, resource(rs.resource.as_ref()));
+        let r = Arc::new(resource(rs.resource.as_ref()));
         for s in rs.scope_spans.iter().flat_map(|s| &s.spans) {
             let a = &s.attributes;
             let kind = SpanKind::from_wire(s.kind as u64);
@@ -104,13 +105,13 @@ pub fn traces(bytes: &[u8]) -> Batch {
                 _ => SpanCategory::Own,
             };
             let row = OperationRow {
-                resource: r,
+                resource: Arc::clone(&r),
                 kind,
                 category,
                 name: name(kind, a, &s.name),
                 peer: String::new(),
             };
-            let operation = intern(&mut b.operations, row);
+            let operation = intern(&mut b.operations, Arc::new(row));
             let id = |x: &[u8]| x.try_into().unwrap_or([0; 8]);
             b.spans.push(SpanRecord {
                 trace: TraceId(s.trace_id.as_slice().try_into().unwrap_or([0; 16])),
@@ -142,7 +143,7 @@ pub fn metrics(bytes: &[u8]) -> Batch {
     let request = ExportMetricsServiceRequest::decode(bytes).unwrap_or_default();
     let mut b = Batch::default();
     for rm in &request.resource_metrics {
-        let resource = intern(&mut b.resources, resource(rm.resource.as_ref()));
+        let resource = intern(&mut b.resources, Arc::new(resource(rm.resource.as_ref())));
         for m in rm.scope_metrics.iter().flat_map(|s| &s.metrics) {
             let mut number = |p: &NumberDataPoint, temporality, monotonic| {
                 let value = match p.value {

@@ -85,7 +85,9 @@ impl Aggregator {
     pub fn take(&mut self, work: &Work) {
         self.names.extend_from_slice(&work.news);
         if work.counts == self.shard {
-            self.tally.merge(&work.tally);
+            self.tally.spans.received += work.batch.spans.len() as u64;
+            self.tally.points.received += work.batch.points.len() as u64;
+            work.mended.iter().for_each(|mended| self.tally.merge(mended));
         }
         if self.step == 0 {
             self.step = work.arrival.0 / STEP;

@@ -17,9 +17,10 @@ pub struct Work {
     pub news: Vec<RedRow>,
     /// Which shard reads which spans.
     pub dealt: Dealt,
-    /// Counters of what the doors did with the request, and of requests refused since the work before.
-    pub tally: Tally,
-    /// The shard that takes the counters.
+    /// What the doors refused or mended of it, and requests refused since the work before; most have
+    /// none.
+    pub mended: Option<Box<Tally>>,
+    /// The shard that counts what was received.
     pub counts: u32,
     /// When it arrived; in recordings, the greatest end so far.
     pub arrival: Timestamp,

@@ -4,6 +4,7 @@
 //! A look-up allocates nothing: work per distinct operation of a request, never per span.
 
 use super::owner::Owners;
+use super::recent::Recent;
 use super::{Catalog, Facts, RedId, RedRow, role_of};
 use crate::hash::IdHash;
 use crate::limits::Limits;
@@ -63,13 +64,7 @@ pub struct Interner {
     services: Vec<Service>,
     service_ids: HashMap<String, u32>,
     series_ids: HashMap<Arc<SeriesIdentity>, SeriesId>,
-}
-
-/// A resource of a batch while its operations are mapped.
-#[derive(Clone, Copy)]
-struct Sender {
-    owner: Option<u32>,
-    version: Option<VersionId>,
+    recent: Recent,
 }
 
 impl Interner {
@@ -88,6 +83,7 @@ impl Interner {
             services: Vec::new(),
             service_ids: HashMap::new(),
             series_ids: HashMap::new(),
+            recent: Recent::default(),
         }
     }
 
@@ -100,18 +96,9 @@ impl Interner {
     /// Interns a batch's dictionary.
     pub fn map(&mut self, batch: &Batch, now: Timestamp) -> Mapped {
         let nobody = Resource::default();
-        let resource = |i: u32| batch.resources.get(i as usize).unwrap_or(&nobody);
-        let spans = if batch.operations.is_empty() { &[] } else { &*batch.resources };
-        let mut senders: Vec<Sender> = spans
-            .iter()
-            .map(|r| Sender { owner: self.owners.find(self.seed, r), version: None })
-            .collect();
-        let mut stray = Sender { owner: self.owners.find(self.seed, &nobody), version: None };
-        let operations = batch.operations.iter().map(|o| {
-            let sender = senders.get_mut(o.resource as usize).unwrap_or(&mut stray);
-            self.operation(o, resource(o.resource), sender, now)
-        });
-        let operations = operations.collect();
+        let resource = |i: u32| batch.resources.get(i as usize).map_or(&nobody, |r| &**r);
+        self.recent.begin();
+        let operations = batch.operations.iter().map(|row| self.operation(row, now)).collect();
         let mut histogram = vec![false; batch.series.len()];
         for p in &batch.points {
             if let PointValue::Histogram(_) = p.value
@@ -125,26 +112,30 @@ impl Interner {
         Mapped { operations, series }
     }
 
-    fn operation(
-        &mut self,
-        row: &OperationRow,
-        r: &Resource,
-        sender: &mut Sender,
-        now: Timestamp,
-    ) -> (RedId, bool) {
-        let known = sender.owner.and_then(|owner| self.find(owner, row.kind, &row.name));
-        let (id, overflow) = match known {
+    fn operation(&mut self, row: &Arc<OperationRow>, now: Timestamp) -> (RedId, bool) {
+        let (id, overflow) = match self.recent.operation(row) {
             Some(id) => (id, row.name == OVERFLOW_NAME),
             None => {
-                let found = self.new_operation(row, r);
-                sender.owner = self.owners.find(self.seed, r);
-                found
+                let owner = self.owners.find(self.seed, &row.resource);
+                let known = owner.and_then(|owner| self.find(owner, row.kind, &row.name));
+                let (id, overflow) = match known {
+                    Some(id) => (id, row.name == OVERFLOW_NAME),
+                    None => self.new_operation(row, &row.resource),
+                };
+                self.learn(id, row, &row.resource.language);
+                if !overflow {
+                    self.recent.keep(row, id);
+                }
+                (id, overflow)
             }
         };
-        self.learn(id, row, &r.language);
-        let version = match sender.version {
+        let version = match self.recent.version(&row.resource) {
             Some(version) => version,
-            None => *sender.version.insert(self.version(r, now)),
+            None => {
+                let version = self.version(&row.resource, now);
+                self.recent.keep_version(&row.resource, version);
+                version
+            }
         };
         (self.red_id(RedKey { operation: id, version }), overflow)
     }

@@ -26,7 +26,7 @@ pub struct Intake {
     clock: Clock,
     now: Timestamp,
     /// Counters of requests that could not be read, until the next work takes them along.
-    refused: Tally,
+    refused: Option<Box<Tally>>,
     /// RED rows told to the shards.
     told: usize,
     /// The last step told.
@@ -43,7 +43,7 @@ impl Intake {
             interner: Interner::new(settings.limits.clone(), Seed(settings.seed)),
             clock: Clock::new(&settings.limits, settings.origin),
             now: Timestamp(0),
-            refused: Tally::default(),
+            refused: None,
             told: 0,
             step: 0,
             closed: Timestamp(0),
@@ -61,13 +61,13 @@ impl Intake {
     }
 
     /// Counters that no work has taken along yet.
-    pub fn pending(&self) -> &Tally {
-        &self.refused
+    pub fn pending(&self) -> Tally {
+        self.refused.as_deref().cloned().unwrap_or_default()
     }
 
     /// Counts a request that could not be read at all.
     pub fn refuse(&mut self, reason: Reason) {
-        self.refused.requests.add(reason, 1);
+        self.refused.get_or_insert_default().requests.add(reason, 1);
     }
 
     /// Prepares a request. With a `stamp` (a log's), time has been moved there before ([`Self::tick`]);
@@ -88,15 +88,17 @@ impl Intake {
         let mapped = self.interner.map(&batch, arrival);
         let news = self.interner.catalog().red_since(self.told).to_vec();
         self.told += news.len();
-        let mut tally = std::mem::take(&mut self.refused);
-        count(&mut tally, &batch, rejections);
+        let mut mended = self.refused.take();
+        if *rejections != Rejections::default() {
+            count(mended.get_or_insert_default(), rejections);
+        }
         let first = (batch.spans.first(), mapped.series.first());
         let counts = match first {
             (Some(span), _) => span.trace.hash().shard(self.shards),
             (None, Some(series)) => series.id.0 % self.shards,
             (None, None) => 0,
         };
-        Work { batch, mapped, news, dealt, tally, counts, arrival }
+        Work { batch, mapped, news, dealt, mended, counts, arrival }
     }
 
     /// Moves log time; tells when it has come into another step.
@@ -116,11 +118,10 @@ impl Intake {
     }
 }
 
-fn count(t: &mut Tally, batch: &Batch, rejections: &Rejections) {
-    t.spans.received += batch.spans.len() as u64 + rejections.spans.total();
+fn count(t: &mut Tally, rejections: &Rejections) {
+    t.spans.received += rejections.spans.total();
     t.spans.rejected.merge(&rejections.spans);
-    t.points.received +=
-        batch.points.len() as u64 + rejections.points.total() + rejections.not_finite;
+    t.points.received += rejections.points.total() + rejections.not_finite;
     t.points.rejected.merge(&rejections.points);
     t.points.dropped += rejections.not_finite;
     t.not_finite += rejections.not_finite;

@@ -37,7 +37,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         grpc: config.grpc,
         http: config.http,
         listen: config.listen,
-        settings: Settings { limits, shards: config.shards, ..Settings::default() },
+        settings: Settings { limits, shards: config.shards, seed: seed(), ..Settings::default() },
         decode: DecodeLimits {
             bytes: usize::try_from(config.max_request_bytes).unwrap_or(usize::MAX),
             ..DecodeLimits::default()
@@ -98,4 +98,10 @@ async fn told_to_stop() {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
         std::process::exit(130);
     });
+}
+
+/// A number that nobody outside knows.
+fn seed() -> u64 {
+    use std::hash::BuildHasher;
+    std::hash::RandomState::new().hash_one(0u8)
 }

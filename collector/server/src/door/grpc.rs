@@ -1,17 +1,19 @@
 //! OTLP over gRPC: three unary methods whose messages stay bytes.
 //!
-//! tonic does framing, compression and limits; the codec hands the message over as it lies. Status
-//! codes are mended where tonic's own would make a client send a hopeless request again.
+//! What a call costs beside its message is most of a small request, so the export methods are answered
+//! right here: frame in, frame and trailers out. Everything else (health, unknown paths) takes the
+//! router. Status codes say what a client may do about them.
 
-mod codec;
+mod frame;
 
-use super::{BODY_TIMEOUT, Denied, Door, RETRY_AFTER, Transport};
+use super::{BODY_TIMEOUT, Denied, Door, Encoding, RETRY_AFTER, Transport};
 use crate::ingest::otlp::Signal;
 use axum::Router;
 use axum::body::Body;
-use bytes::Bytes;
-use codec::Raw;
-use hyper::{Request, Response};
+use frame::Broken;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response};
 use longpole_model::signal::Reason;
 use opentelemetry_proto::tonic::collector::logs::v1 as logs;
 use opentelemetry_proto::tonic::collector::metrics::v1 as metrics;
@@ -21,7 +23,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -38,13 +39,109 @@ pub const SERVICES: [&str; 3] = [
     "opentelemetry.proto.collector.logs.v1.LogsService",
 ];
 
-/// The gRPC port's routes, with `health` beside them.
-pub fn routes(door: &Door, health: Router) -> Router {
-    let mut router = health;
-    for (path, signal) in METHODS {
-        router = router.route_service(path, Export { door: door.clone(), signal });
+/// The gRPC port as a service.
+#[derive(Clone)]
+pub struct Grpc {
+    door: Door,
+    /// Health, and what nobody knows.
+    rest: Router,
+}
+
+impl Grpc {
+    /// With `health` beside the doors.
+    pub fn new(door: &Door, health: Router) -> Self {
+        Self { door: door.clone(), rest: health.fallback(unknown) }
     }
-    router.fallback(unknown)
+}
+
+impl<B> tower::Service<Request<B>> for Grpc
+where
+    B: hyper::body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let path = request.uri().path();
+        let method = METHODS.iter().find(|(known, _)| *known == path);
+        match method {
+            Some((_, signal)) if request.method() == Method::POST && is_grpc(&request) => {
+                let (door, signal) = (self.door.clone(), *signal);
+                let request = request.map(Body::new);
+                Box::pin(async move { Ok(export(&door, signal, request).await) })
+            }
+            _ => {
+                let rest = tower::ServiceExt::oneshot(self.rest.clone(), request);
+                Box::pin(rest)
+            }
+        }
+    }
+}
+
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    let value = request.headers().get(CONTENT_TYPE);
+    value.is_some_and(|v| v.as_bytes().starts_with(b"application/grpc"))
+}
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+/// What a message may be compressed with.
+const ACCEPTED: &str = "gzip,deflate,zstd,identity";
+
+async fn export(door: &Door, signal: Signal, request: Request<Body>) -> Response<Body> {
+    match taken(door, signal, request).await {
+        Ok(message) => answer(&message),
+        Err(status) => status.into_http(),
+    }
+}
+
+async fn taken(door: &Door, signal: Signal, request: Request<Body>) -> Result<Vec<u8>, Status> {
+    let refused = |reason: Reason| door.refuse(Transport::Grpc, reason);
+    let named = request.headers().get(GRPC_ENCODING).map_or(Ok(""), |v| v.to_str());
+    let Some(encoding) = named.ok().and_then(Encoding::from_header) else {
+        refused(Reason::BadEncoding);
+        let text = "grpc-encoding must be gzip, deflate, zstd or identity";
+        let mut status = Status::unimplemented(text);
+        let accepted = tonic::metadata::MetadataValue::from_static(ACCEPTED);
+        status.metadata_mut().insert("grpc-accept-encoding", accepted);
+        return Err(status);
+    };
+    let cap = door.limits.bytes;
+    let message = frame::message(request.into_body(), encoding, cap);
+    let payload = match tokio::time::timeout(BODY_TIMEOUT, message).await {
+        Ok(Ok(payload)) => payload,
+        Ok(Err(Broken::TooLarge)) => {
+            refused(Reason::TooLarge);
+            return Err(Status::resource_exhausted(format!(
+                "the request is larger than {cap} bytes; send smaller batches"
+            )));
+        }
+        Ok(Err(Broken::Encoding(why))) => {
+            refused(Reason::BadEncoding);
+            return Err(Status::invalid_argument(format!("cannot read the message: {why}")));
+        }
+        Err(_) => return Err(Status::cancelled("the request did not come in time")),
+    };
+    let accepted = door.take(signal, Transport::Grpc, payload).await.map_err(status)?;
+    Ok(reply(signal, accepted))
+}
+
+/// A message and the status OK behind it.
+fn answer(message: &[u8]) -> Response<Body> {
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
+    let body = Full::new(frame::framed(message));
+    let body = body.with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(Body::new(body));
+    response.headers_mut().insert(CONTENT_TYPE, GRPC);
+    response
 }
 
 /// What an unknown path gets: gRPC clients a status, all others a pointer to the right port.
@@ -62,56 +159,6 @@ async fn unknown(request: Request<Body>) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = hyper::StatusCode::NOT_FOUND;
     response
-}
-
-/// One method as a service of bytes.
-#[derive(Clone)]
-struct Export {
-    door: Door,
-    signal: Signal,
-}
-
-impl tower::Service<Request<Body>> for Export {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let export = self.clone();
-        Box::pin(async move {
-            let door = export.door.clone();
-            let mut grpc = tonic::server::Grpc::new(Raw)
-                .accept_compressed(CompressionEncoding::Gzip)
-                .accept_compressed(CompressionEncoding::Zstd)
-                .max_decoding_message_size(door.limits.bytes);
-            let answered = tokio::time::timeout(BODY_TIMEOUT, grpc.unary(export, request)).await;
-            let response = match answered {
-                Ok(response) => mend(response.map(Body::new), &door),
-                Err(_) => Status::cancelled("the request did not come in time").into_http(),
-            };
-            Ok(response)
-        })
-    }
-}
-
-impl tonic::server::UnaryService<Bytes> for Export {
-    type Response = Vec<u8>;
-    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Vec<u8>>, Status>> + Send>>;
-
-    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
-        let Self { door, signal } = self.clone();
-        Box::pin(async move {
-            let payload = request.into_inner();
-            match door.take(signal, Transport::Grpc, payload).await {
-                Ok(accepted) => Ok(tonic::Response::new(reply(signal, accepted))),
-                Err(denied) => Err(status(denied)),
-            }
-        })
-    }
 }
 
 /// The reply message. Without anything to say it is empty, as the protocol wants.
@@ -152,36 +199,5 @@ fn status(denied: Denied) -> Status {
         }
         Denied::Unreadable(Reason::TooLarge, message) => Status::resource_exhausted(message),
         Denied::Unreadable(_, message) => Status::invalid_argument(message),
-    }
-}
-
-/// tonic answers OUT_OF_RANGE to a message that is too large and INTERNAL to one whose compression is
-/// broken; clients retry the first and blame us for the second.
-fn mend(response: Response<Body>, door: &Door) -> Response<Body> {
-    let Some(status) = Status::from_header_map(response.headers()) else { return response };
-    match status.code() {
-        Code::OutOfRange => {
-            door.refuse(Transport::Grpc, Reason::TooLarge);
-            let cap = door.limits.bytes;
-            Status::resource_exhausted(format!(
-                "the request is larger than {cap} bytes; send smaller batches"
-            ))
-            .into_http()
-        }
-        // Of the codes that tonic gives, this one comes from nothing else.
-        Code::ResourceExhausted if status.message().starts_with("Error decompressing") => {
-            door.refuse(Transport::Grpc, Reason::TooLarge);
-            response
-        }
-        Code::Internal => {
-            door.refuse(Transport::Grpc, Reason::BadEncoding);
-            Status::invalid_argument(format!("cannot read the message: {}", status.message()))
-                .into_http()
-        }
-        Code::Unimplemented => {
-            door.refuse(Transport::Grpc, Reason::BadEncoding);
-            response
-        }
-        _ => response,
     }
 }

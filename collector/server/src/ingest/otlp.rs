@@ -4,9 +4,11 @@
 //! socket, no file and no clock; [`super::replay`] and the network doors bring the bytes. JSON is
 //! re-encoded to protobuf ([`json`]) and takes the same walk.
 
+mod decoder;
 mod detect;
 mod dictionary;
 mod event;
+mod filed;
 pub mod json;
 mod known;
 mod logs;
@@ -23,10 +25,11 @@ mod validity;
 mod value;
 mod wire;
 
+pub use decoder::Decoder;
 pub use detect::{Signal, signal};
 pub use refusal::Refusal;
 
-use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
+use longpole_model::signal::{Batch, Rejections, Timestamp};
 
 /// Caps of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,37 +64,36 @@ impl Default for DecodeLimits {
     }
 }
 
-/// Decodes an `ExportTraceServiceRequest`. `now` is the arrival time where there is one; recordings
-/// have none, and then nothing counts as too far ahead.
+/// Decodes an `ExportTraceServiceRequest` on its own; see [`Decoder::decode`].
+///
+/// # Errors
+/// A request that cannot be read at all.
 pub fn traces(
     payload: &[u8],
     limits: &DecodeLimits,
     now: Option<Timestamp>,
 ) -> Result<(Batch, Rejections), Refusal> {
-    decode(payload, limits, Some(Signal::Traces), now)
+    Decoder::new(limits).decode(payload, Some(Signal::Traces), now)
 }
 
-/// Decodes an `ExportMetricsServiceRequest`.
+/// Decodes an `ExportMetricsServiceRequest` on its own.
+///
+/// # Errors
+/// A request that cannot be read at all.
 pub fn metrics(
     payload: &[u8],
     limits: &DecodeLimits,
     now: Option<Timestamp>,
 ) -> Result<(Batch, Rejections), Refusal> {
-    decode(payload, limits, Some(Signal::Metrics), now)
+    Decoder::new(limits).decode(payload, Some(Signal::Metrics), now)
 }
 
 /// Reads an `ExportLogsServiceRequest`: its records are counted and dropped.
+///
+/// # Errors
+/// A request that cannot be read at all.
 pub fn logs(payload: &[u8], limits: &DecodeLimits) -> Result<(Batch, Rejections), Refusal> {
-    decode(payload, limits, Some(Signal::Logs), None)
-}
-
-/// Decodes a request whose signal nobody named; it is told from the structure. For recordings.
-pub fn any(
-    payload: &[u8],
-    limits: &DecodeLimits,
-    now: Option<Timestamp>,
-) -> Result<(Batch, Rejections), Refusal> {
-    decode(payload, limits, None, now)
+    Decoder::new(limits).decode(payload, Some(Signal::Logs), None)
 }
 
 /// The bytes of the span at `offset` of a payload ([`longpole_model::signal::SpanRecord::offset`]):
@@ -101,42 +103,5 @@ pub fn span_bytes(payload: &[u8], offset: u32) -> Option<&[u8]> {
     match fields.next() {
         Ok(Some((2, wire::Value::Bytes(body)))) => Some(body),
         _ => None,
-    }
-}
-
-fn decode(
-    payload: &[u8],
-    limits: &DecodeLimits,
-    told: Option<Signal>,
-    now: Option<Timestamp>,
-) -> Result<(Batch, Rejections), Refusal> {
-    if payload.len() > limits.bytes || u32::try_from(payload.len()).is_err() {
-        return Err(Refusal {
-            reason: Reason::TooLarge,
-            message: format!(
-                "the request has {} bytes; at most {} are taken in one",
-                payload.len(),
-                limits.bytes
-            ),
-        });
-    }
-    let mut batch = Batch::default();
-    let mut rejections = Rejections::default();
-    let walked =
-        told.map_or_else(|| detect::told(payload), |told| Ok(Some(told))).and_then(|found| {
-            match found {
-                // Where nothing tells, items are counted and refused as spans without ids.
-                Some(Signal::Traces) | None => {
-                    spans::walk(payload, limits, now, &mut batch, &mut rejections)
-                }
-                Some(Signal::Metrics) => {
-                    metrics::walk(payload, limits, now, &mut batch, &mut rejections)
-                }
-                Some(Signal::Logs) => logs::walk(payload, limits, &mut rejections),
-            }
-        });
-    match walked {
-        Ok(()) => Ok((batch, rejections)),
-        Err(fault) => Err(refusal::of(fault, payload, limits)),
     }
 }

@@ -99,7 +99,7 @@ impl Doors {
         for queue in &self.queues {
             queue.push(Job::Peek(question));
         }
-        (Arc::clone(ordered.intake.catalog()), ordered.intake.pending().clone())
+        (Arc::clone(ordered.intake.catalog()), ordered.intake.pending())
     }
 
     /// Requests that had to leave the memory log for newer ones, and bytes it holds.

@@ -17,9 +17,9 @@ fn start(shards: u32) -> (Pipeline, JoinHandle<()>) {
     Pipeline::start(&settings, analyst, WallClock::start(), Box::new(|_| {})).expect("a thread")
 }
 
-fn submit(pipeline: &Pipeline, spans: u8, bytes: usize) -> Result<(), Refused> {
+async fn submit(pipeline: &Pipeline, spans: u8, bytes: usize) -> Result<(), Refused> {
     let (payload, batch) = (vec![0; bytes].into(), batch(pipeline.now(), spans));
-    pipeline.submit(Signal::Traces, payload, batch, &Rejections::default(), None)
+    pipeline.submit(Signal::Traces, payload, batch, &Rejections::default(), None).await
 }
 
 fn tree() -> Tree {
@@ -36,8 +36,11 @@ fn batch(end: Timestamp, spans: u8) -> Batch {
         ..SpanRecord::default()
     };
     Batch {
-        resources: vec![Resource { service: "cart".into(), ..Resource::default() }],
-        operations: vec![OperationRow { name: "GET /".into(), ..OperationRow::default() }],
+        operations: vec![Arc::new(OperationRow {
+            resource: Arc::new(Resource { service: "cart".into(), ..Resource::default() }),
+            name: "GET /".into(),
+            ..OperationRow::default()
+        })],
         spans: (0..spans).map(span).collect(),
         ..Batch::default()
     }
@@ -54,7 +57,7 @@ async fn counted(shards: u32) {
     let (pipeline, owner) = start(shards);
     let mut last = 0;
     for _ in 0..20 {
-        submit(&pipeline, 3, 100).expect("room");
+        submit(&pipeline, 3, 100).await.expect("room");
         let totals = pipeline.totals().await.expect("alive");
         let calls: u64 = totals.red.iter().map(|r| r.red.spans).sum();
         assert!(calls >= last, "{calls} after {last}");
@@ -68,7 +71,7 @@ async fn counted(shards: u32) {
     assert!(totals.windows > 0, "windows close without traffic");
     pipeline.close();
     owner.join().expect("ended in order");
-    assert_eq!(submit(&pipeline, 1, 100), Err(Refused::Closing));
+    assert_eq!(submit(&pipeline, 1, 100).await, Err(Refused::Closing));
     assert!(pipeline.totals().await.is_none());
     assert!(pipeline.ask(|_| ()).await.is_none());
 }
@@ -81,7 +84,7 @@ async fn a_full_queue_refuses_and_recovers() {
     let large = 16 << 20;
     let mut taken = 0;
     let refused = loop {
-        match submit(&pipeline, 1, large) {
+        match submit(&pipeline, 1, large).await {
             Ok(()) => taken += 1,
             Err(refused) => break refused,
         }
@@ -91,7 +94,7 @@ async fn a_full_queue_refuses_and_recovers() {
     let owner = pipeline.run(&settings, analyst, Box::new(|_| {})).expect("threads");
     let totals = pipeline.totals().await.expect("alive");
     assert_eq!(totals.tally.spans.received, taken);
-    submit(&pipeline, 1, large).expect("room again");
+    submit(&pipeline, 1, large).await.expect("room again");
     pipeline.close();
     owner.join().expect("ended in order");
 }

@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data, number_data_
 use opentelemetry_proto::tonic::trace::v1::Span;
 use proptest::prelude::*;
 use prost::Message;
+use std::cell::RefCell;
 
 const NOW: Timestamp = Timestamp(T0 + 60_000_000_000);
 
@@ -124,6 +125,12 @@ fn peer(span: &Span, kind: SpanKind, category: SpanCategory) -> String {
         _ => &[],
     };
     word(&span.attributes, keys).unwrap_or_default().to_owned()
+}
+
+thread_local! {
+    /// A decoder that has seen all requests so far: what it says of the next is what a new one says.
+    static USED: RefCell<otlp::Decoder> =
+        RefCell::new(otlp::Decoder::new(&DecodeLimits::default()));
 }
 
 fn check_span((payload, built): (&[u8], &Span), walked: &SpanRecord, batch: &Batch, index: usize) {
@@ -262,6 +269,10 @@ proptest! {
         let payload = request.encode_to_vec();
         let limits = DecodeLimits::default();
         let (batch, rejections) = otlp::traces(&payload, &limits, Some(NOW)).unwrap();
+        let known = USED.with_borrow_mut(|used| {
+            used.decode(&payload, Some(Signal::Traces), Some(NOW)).unwrap()
+        });
+        prop_assert_eq!(&known, &(batch.clone(), rejections.clone()));
         let mut walked = batch.spans.iter().enumerate();
         let mut refused = 0;
         for part in &request.resource_spans {
@@ -273,7 +284,7 @@ proptest! {
                 let (index, record) = walked.next().expect("an acceptable span was refused");
                 check_span((&payload, span), record, &batch, index);
                 let row = &batch.operations[record.operation as usize];
-                let resource = &batch.resources[row.resource as usize];
+                let resource = &row.resource;
                 let none = Vec::new();
                 let a = part.resource.as_ref().map_or(&none, |r| &r.attributes);
                 if let Some(service) = word(a, &["service.name"]).map(kept).filter(|s| !s.is_empty()) {
@@ -300,6 +311,10 @@ proptest! {
         let payload = request.encode_to_vec();
         let limits = DecodeLimits::default();
         let (batch, rejections) = otlp::metrics(&payload, &limits, Some(NOW)).unwrap();
+        let known = USED.with_borrow_mut(|used| {
+            used.decode(&payload, Some(Signal::Metrics), Some(NOW)).unwrap()
+        });
+        prop_assert_eq!(&known, &(batch.clone(), rejections.clone()));
         let all = request.resource_metrics.iter().flat_map(|r| &r.scope_metrics);
         let expected: usize = all.flat_map(|s| &s.metrics).map(good_points).sum();
         prop_assert_eq!(batch.points.len(), expected, "{:?}", rejections);

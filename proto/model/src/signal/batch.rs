@@ -2,13 +2,15 @@
 //!
 //! No protobuf or JSON type lives here; the doors resolve everything that the core may look at.
 
+use std::sync::Arc;
+
 use super::{HistogramPoint, MetricPoint, Resource, SeriesRow, SpanCategory, SpanKind, SpanRecord};
 
 /// One distinct (resource, kind, category, name, peer) of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationRow {
-    /// Index into [`Batch::resources`].
-    pub resource: u32,
+    /// Who sent it.
+    pub resource: Arc<Resource>,
     /// Span kind.
     pub kind: SpanKind,
     /// What such a span shows by itself.
@@ -47,10 +49,10 @@ pub struct KnownAttribute {
 /// A decoded request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Distinct resources, in order of appearance.
-    pub resources: Vec<Resource>,
+    /// Distinct resources of series, in order of appearance.
+    pub resources: Vec<Arc<Resource>>,
     /// Distinct operations, in order of appearance.
-    pub operations: Vec<OperationRow>,
+    pub operations: Vec<Arc<OperationRow>>,
     /// Distinct attribute texts, in order of appearance.
     pub texts: Vec<String>,
     /// Accepted spans, in order of appearance.

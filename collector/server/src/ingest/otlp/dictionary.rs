@@ -1,7 +1,11 @@
-//! The dictionary of a batch in the making: resources, operations and texts, each filed once.
+//! Names and resources as they lie on the wire, filed once and kept between requests, so that what was
+//! seen before is neither read nor built again.
 //!
-//! Two looks: by the raw bytes on the wire (every span, no allocation), and by the cleaned row
-//! (once per distinct raw key). Full keys are compared, hashes never trusted.
+//! Two looks: by the raw bytes (every span, no allocation), and by the cleaned row (once per distinct
+//! raw key). Full keys are compared, hashes never trusted. What a request adds beyond the caps is
+//! given up when it ends; what a request says does not depend on what is kept.
+
+mod store;
 
 use super::DecodeLimits;
 use super::naming::Name;
@@ -10,132 +14,181 @@ use super::text::clean;
 use super::value::Budget;
 use super::wire::Fault;
 use longpole_core::memo::{Memo, Seed, same};
-use longpole_model::signal::{Batch, OperationRow, Rejections, Resource, SpanCategory, SpanKind};
+use longpole_model::signal::{OperationRow, Rejections, Resource, SpanCategory, SpanKind};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use store::Store;
+
+/// Raw keys and bytes kept between requests.
+const KEPT: usize = 16_384;
+const KEPT_BYTES: usize = 4 << 20;
 
 /// What an operation is told apart by, as raw bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OperationKey<'a> {
-    pub(crate) resource: u32,
+    /// From [`Dictionary::sender`].
+    pub(crate) sender: u32,
     pub(crate) kind: SpanKind,
     pub(crate) category: SpanCategory,
     pub(crate) name: Name<'a>,
     pub(crate) peer: &'a [u8],
 }
 
-impl PartialEq for OperationKey<'_> {
-    #[inline(always)]
-    fn eq(&self, other: &Self) -> bool {
-        let small = |k: &Self| (k.resource, k.kind, k.category, k.name.separator);
-        small(self) == small(other)
-            && same(self.name.head, other.name.head)
-            && same(self.name.tail, other.name.tail)
-            && same(self.peer, other.peer)
+/// Texts that were mended while a row was built: told again by each request that uses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Mended {
+    replaced: u64,
+    truncated: u64,
+}
+
+impl Mended {
+    /// What `build` mends.
+    fn by<T>(rejections: &mut Rejections, build: impl FnOnce(&mut Rejections) -> T) -> (Self, T) {
+        let mut own = Rejections::default();
+        let built = build(&mut own);
+        let mended = Self { replaced: own.replaced_text, truncated: own.truncated };
+        rejections.merge(&own);
+        (mended, built)
+    }
+
+    fn tell(self, rejections: &mut Rejections) {
+        rejections.replaced_text += self.replaced;
+        rejections.truncated += self.truncated;
     }
 }
 
-/// Raw keys seen so far with the row each stands for.
 #[derive(Debug)]
-pub(super) struct Filed<K> {
-    raw: Vec<(K, u32)>,
-    by_raw: Memo,
-    by_row: Memo,
+struct RawSender {
+    message: Box<[u8]>,
+    resource: u32,
+    attributes: u32,
+    mended: Mended,
+    /// The request that used it last.
+    seen: u64,
 }
 
-impl<K: PartialEq> Filed<K> {
-    pub(super) fn new() -> Self {
-        Self { raw: Vec::new(), by_raw: Memo::default(), by_row: Memo::default() }
-    }
-
-    /// The row that `key` stands for.
-    #[inline]
-    pub(super) fn find(&self, hash: u64, key: &K) -> Option<u32> {
-        let at = self
-            .by_raw
-            .find(hash, |i| self.raw.get(i as usize).is_some_and(|(filed, _)| filed == key))?;
-        self.raw.get(at as usize).map(|(_, row)| *row)
-    }
-
-    /// Files `key` for the row equal to `row`, which is added where it is new.
-    pub(super) fn file<R: PartialEq + std::hash::Hash>(
-        &mut self,
-        seed: &Seed,
-        (hash, key): (u64, K),
-        rows: &mut Vec<R>,
-        row: R,
-    ) -> u32 {
-        let row_hash = seed.of(&row);
-        let found = self.by_row.find(row_hash, |i| rows.get(i as usize) == Some(&row));
-        let index = found.unwrap_or_else(|| {
-            let new = rows.len() as u32;
-            rows.push(row);
-            self.by_row.insert(row_hash, new);
-            new
-        });
-        self.by_raw.insert(hash, self.raw.len() as u32);
-        self.raw.push((key, index));
-        index
-    }
-}
-
-/// The dictionary over a payload that lives for `'a`.
+/// The raw key of an operation. Its texts are those of the row, unless they had to be mended.
 #[derive(Debug)]
-pub(crate) struct Dictionary<'a> {
+struct RawOperation {
+    sender: u32,
+    kind: SpanKind,
+    category: SpanCategory,
+    separator: u8,
+    /// Bytes of the name's first part.
+    head: usize,
+    row: u32,
+    raw: Option<Box<(Vec<u8>, Vec<u8>)>>,
+    mended: Mended,
+    seen: u64,
+}
+
+/// The dictionary of one decoder.
+#[derive(Debug)]
+pub(crate) struct Dictionary {
     seed: Seed,
     limits: DecodeLimits,
-    resources: Filed<Vec<u8>>,
-    operations: Filed<OperationKey<'a>>,
-    texts: Filed<Name<'a>>,
+    /// Number of the request under way.
+    request: u64,
+    senders: Vec<RawSender>,
+    senders_by_raw: Memo,
+    resources: Store<Resource>,
+    raw: Vec<RawOperation>,
+    by_raw: Memo,
+    operations: Store<OperationRow>,
     scratch: Vec<u8>,
+    bytes: usize,
 }
 
-impl<'a> Dictionary<'a> {
+impl Dictionary {
     pub(crate) fn new(limits: &DecodeLimits) -> Self {
         Self {
-            // Of each request its own, so that nobody learns one.
+            // Of each its own, so that nobody learns one.
             seed: Seed(RandomState::new().hash_one(0u8)),
             limits: *limits,
-            resources: Filed::new(),
-            operations: Filed::new(),
-            texts: Filed::new(),
+            request: 0,
+            senders: Vec::new(),
+            senders_by_raw: Memo::default(),
+            resources: Store::default(),
+            raw: Vec::new(),
+            by_raw: Memo::default(),
+            operations: Store::default(),
             scratch: Vec::new(),
+            bytes: 0,
         }
     }
 
-    /// The seed of this request's hashes.
-    pub(crate) fn seed(&self) -> &Seed {
-        &self.seed
+    /// The seed of its hashes.
+    pub(crate) fn seed(&self) -> Seed {
+        self.seed
     }
 
-    /// Index of the resource that `message` holds.
-    pub(crate) fn resource(
+    /// Begins a request.
+    pub(crate) fn begin(&mut self) {
+        self.request += 1;
+    }
+
+    /// Ends a request: beyond the caps, everything is forgotten.
+    pub(crate) fn end(&mut self) {
+        if self.raw.len() + self.senders.len() > KEPT || self.bytes > KEPT_BYTES {
+            let request = self.request;
+            *self = Self { request, ..Self::new(&self.limits) };
+        }
+    }
+
+    /// Number of the resource that `message` holds.
+    pub(crate) fn sender(
         &mut self,
         message: &[u8],
-        batch: &mut Batch,
         budget: &mut Budget,
         rejections: &mut Rejections,
     ) -> Result<u32, Fault> {
         let hash = self.seed.begin().bytes(message).finish();
-        let known = self.resources.by_raw.find(hash, |i| {
-            self.resources.raw.get(i as usize).is_some_and(|(filed, _)| filed == message)
+        let known = self.senders_by_raw.find(hash, |i| {
+            self.senders.get(i as usize).is_some_and(|filed| *filed.message == *message)
         });
-        if let Some((_, row)) = known.and_then(|at| self.resources.raw.get(at as usize)) {
-            return Ok(*row);
+        if let Some(filed) = known.and_then(|i| self.senders.get_mut(i as usize)) {
+            if filed.seen != self.request {
+                filed.seen = self.request;
+                filed.mended.tell(rejections);
+                budget.attributes(filed.attributes, message)?;
+            }
+            return Ok(filed.resource);
         }
-        let row: Resource = resource(message, &self.limits, budget, rejections)?;
-        let key = (hash, message.to_vec());
-        Ok(self.resources.file(&self.seed, key, &mut batch.resources, row))
+        let before = budget.attributes_left();
+        let limits = &self.limits;
+        let (mended, row) = Mended::by(rejections, |r| resource(message, limits, budget, r));
+        let resource = self.resources.file(self.seed, row?);
+        self.senders_by_raw.insert(hash, self.senders.len() as u32);
+        self.bytes += 2 * message.len();
+        self.senders.push(RawSender {
+            message: message.into(),
+            resource,
+            attributes: before - budget.attributes_left(),
+            mended,
+            seen: self.request,
+        });
+        Ok(resource)
     }
 
-    /// Index of the operation under `key`.
+    /// A resource by its number.
+    pub(crate) fn resource(&self, sender: u32) -> Option<&Arc<Resource>> {
+        self.resources.get(sender)
+    }
+
+    /// Index of a resource in `rows`, where it is added when this request has not used it yet.
+    pub(crate) fn place_resource(&mut self, sender: u32, rows: &mut Vec<Arc<Resource>>) -> u32 {
+        self.resources.place(sender, self.request, rows)
+    }
+
+    /// Index in `rows` of the operation under `key`.
     #[inline]
     pub(crate) fn operation(
         &mut self,
-        key: OperationKey<'a>,
-        batch: &mut Batch,
+        key: OperationKey<'_>,
+        rows: &mut Vec<Arc<OperationRow>>,
         rejections: &mut Rejections,
     ) -> u32 {
-        let small = u64::from(key.resource) << 16
+        let small = u64::from(key.sender) << 16
             | (key.kind as u64) << 8
             | key.category as u64
             | u64::from(key.name.separator) << 56;
@@ -144,9 +197,18 @@ impl<'a> Dictionary<'a> {
             mix = mix.bytes(key.name.tail);
         }
         let hash = mix.bytes(key.peer).finish();
-        match self.operations.find(hash, &key) {
-            Some(row) => row,
-            None => self.new_operation(hash, key, batch, rejections),
+        let Self { raw, by_raw, operations, request, .. } = self;
+        let found = by_raw
+            .find(hash, |i| raw.get(i as usize).is_some_and(|filed| filed.is(&key, operations)));
+        match found.and_then(|i| raw.get_mut(i as usize)) {
+            Some(filed) => {
+                if filed.seen != *request {
+                    filed.seen = *request;
+                    filed.mended.tell(rejections);
+                }
+                operations.place(filed.row, *request, rows)
+            }
+            None => self.new_operation(hash, key, rows, rejections),
         }
     }
 
@@ -154,36 +216,52 @@ impl<'a> Dictionary<'a> {
     fn new_operation(
         &mut self,
         hash: u64,
-        key: OperationKey<'a>,
-        batch: &mut Batch,
+        key: OperationKey<'_>,
+        rows: &mut Vec<Arc<OperationRow>>,
         rejections: &mut Rejections,
     ) -> u32 {
         key.name.join(&mut self.scratch);
-        let row = OperationRow {
-            resource: key.resource,
-            kind: key.kind,
-            category: key.category,
-            name: clean(&self.scratch, self.limits.text, rejections),
-            peer: clean(key.peer, self.limits.text, rejections),
-        };
-        self.operations.file(&self.seed, (hash, key), &mut batch.operations, row)
+        let (cap, scratch) = (self.limits.text, &self.scratch);
+        let (mended, (name, peer)) =
+            Mended::by(rejections, |r| (clean(scratch, cap, r), clean(key.peer, cap, r)));
+        let plain = name.as_bytes() == scratch.as_slice() && peer.as_bytes() == key.peer;
+        let raw = (!plain).then(|| Box::new((scratch.clone(), key.peer.to_vec())));
+        self.bytes += name.len() + peer.len() + size_of::<(RawOperation, OperationRow)>();
+        self.bytes += raw.as_ref().map_or(0, |r| r.0.len() + r.1.len());
+        let resource = self.resources.get(key.sender).cloned().unwrap_or_default();
+        let (kind, category) = (key.kind, key.category);
+        let row = OperationRow { resource, kind, category, name, peer };
+        let row = self.operations.file(self.seed, row);
+        self.by_raw.insert(hash, self.raw.len() as u32);
+        self.raw.push(RawOperation {
+            sender: key.sender,
+            kind,
+            category,
+            separator: key.name.separator,
+            head: key.name.head.len(),
+            row,
+            raw,
+            mended,
+            seen: self.request,
+        });
+        self.operations.place(row, self.request, rows)
     }
+}
 
-    /// Index of an attribute text.
-    #[inline]
-    pub(crate) fn text(
-        &mut self,
-        text: Name<'a>,
-        batch: &mut Batch,
-        rejections: &mut Rejections,
-    ) -> u32 {
-        let mix = self.seed.begin().number(u64::from(text.separator)).bytes(text.head);
-        let hash = mix.bytes(text.tail).finish();
-        if let Some(row) = self.texts.find(hash, &text) {
-            return row;
+impl RawOperation {
+    #[inline(always)]
+    fn is(&self, key: &OperationKey<'_>, rows: &Store<OperationRow>) -> bool {
+        let Some(row) = rows.get(self.row) else { return false };
+        let small = (self.sender, self.kind, self.category, self.separator, self.head);
+        if small != (key.sender, key.kind, key.category, key.name.separator, key.name.head.len()) {
+            return false;
         }
-        text.join(&mut self.scratch);
-        let row = clean(&self.scratch, self.limits.text, rejections);
-        self.texts.file(&self.seed, (hash, text), &mut batch.texts, row)
+        let (name, peer) = match &self.raw {
+            None => (row.name.as_bytes(), row.peer.as_bytes()),
+            Some(raw) => (&*raw.0, &*raw.1),
+        };
+        let Some((head, rest)) = name.split_at_checked(self.head) else { return false };
+        let tail = if self.separator == 0 { rest } else { rest.get(1..).unwrap_or_default() };
+        same(head, key.name.head) && same(tail, key.name.tail) && same(peer, key.peer)
     }
 }

@@ -10,7 +10,8 @@ mod series;
 mod summaries;
 
 use super::DecodeLimits;
-use super::dictionary::{Dictionary, Filed};
+use super::dictionary::Dictionary;
+use super::filed::Filed;
 use super::sender::Sender;
 use super::validity::{horizon, point_times};
 use super::value::{Budget, key_value};
@@ -28,6 +29,7 @@ pub(super) fn walk(
     payload: &[u8],
     limits: &DecodeLimits,
     now: Option<Timestamp>,
+    dictionary: &mut Dictionary,
     batch: &mut Batch,
     rejections: &mut Rejections,
 ) -> Result<(), Fault> {
@@ -36,7 +38,7 @@ pub(super) fn walk(
         limits: *limits,
         horizon: horizon(now),
         budget: Budget::new(limits),
-        dictionary: Dictionary::new(limits),
+        dictionary,
         series: Filed::new(),
         counts: Vec::new(),
         bounds: Vec::new(),
@@ -59,7 +61,7 @@ struct Walk<'a, 'b> {
     limits: DecodeLimits,
     horizon: Timestamp,
     budget: Budget,
-    dictionary: Dictionary<'a>,
+    dictionary: &'b mut Dictionary,
     series: Filed<SeriesKey<'a>>,
     /// Scratch for bucket counts and bounds.
     counts: Vec<u64>,
@@ -215,9 +217,9 @@ impl<'a> Walk<'a, '_> {
         (temporality, monotonic): (Temporality, bool),
         value: PointValue,
     ) -> Result<(), Fault> {
-        let (dictionary, batch) = (&mut self.dictionary, &mut *self.batch);
         let sender = &mut metric.sender;
-        let resource = sender.filed(dictionary, batch, &mut self.budget, self.rejections)?.index;
+        let sender = sender.filed(self.dictionary, &mut self.budget, self.rejections)?;
+        let resource = self.dictionary.place_resource(sender.number, &mut self.batch.resources);
         let (name, unit) = (metric.name, metric.unit);
         let attributes = head.attributes;
         let key = SeriesKey { resource, name, unit, part, temporality, monotonic, attributes };

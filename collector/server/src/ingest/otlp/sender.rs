@@ -6,7 +6,7 @@
 use super::dictionary::Dictionary;
 use super::value::Budget;
 use super::wire::{Fault, Fields, Flaw, Value};
-use longpole_model::signal::{Batch, Rejections};
+use longpole_model::signal::Rejections;
 use std::borrow::Cow;
 
 /// A resource's bytes, and where it was filed.
@@ -19,8 +19,8 @@ pub(super) struct Sender<'a> {
 /// Where a resource was filed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filed {
-    /// Index into [`Batch::resources`].
-    pub(super) index: u32,
+    /// Its number in the dictionary.
+    pub(super) number: u32,
     /// Whether it names its service.
     pub(super) named: bool,
 }
@@ -46,16 +46,15 @@ impl<'a> Sender<'a> {
     #[inline]
     pub(super) fn filed(
         &mut self,
-        dictionary: &mut Dictionary<'_>,
-        batch: &mut Batch,
+        dictionary: &mut Dictionary,
         budget: &mut Budget,
         rejections: &mut Rejections,
     ) -> Result<Filed, Fault> {
         if let Some(filed) = self.filed {
             return Ok(filed);
         }
-        let index = dictionary.resource(&self.message, batch, budget, rejections)?;
-        let named = batch.resources.get(index as usize).is_some_and(|r| r.named);
-        Ok(*self.filed.insert(Filed { index, named }))
+        let number = dictionary.sender(&self.message, budget, rejections)?;
+        let named = dictionary.resource(number).is_some_and(|r| r.named);
+        Ok(*self.filed.insert(Filed { number, named }))
     }
 }

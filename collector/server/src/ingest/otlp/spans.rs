@@ -6,6 +6,7 @@
 use super::DecodeLimits;
 use super::dictionary::{Dictionary, OperationKey};
 use super::event::{Told, event};
+use super::filed::Texts;
 use super::known::{Key, Known, find};
 use super::naming::{self, Name};
 use super::sender::Sender;
@@ -28,6 +29,7 @@ pub(super) fn walk(
     payload: &[u8],
     limits: &DecodeLimits,
     now: Option<Timestamp>,
+    dictionary: &mut Dictionary,
     batch: &mut Batch,
     rejections: &mut Rejections,
 ) -> Result<(), Fault> {
@@ -36,7 +38,8 @@ pub(super) fn walk(
         most: limits.attributes_per_item,
         horizon: horizon(now),
         budget: Budget::new(limits),
-        dictionary: Dictionary::new(limits),
+        dictionary,
+        texts: Texts::new(limits.text),
         known: Known::new(),
         batch,
         rejections,
@@ -74,7 +77,8 @@ struct Walk<'a, 'b> {
     most: usize,
     horizon: Timestamp,
     budget: Budget,
-    dictionary: Dictionary<'a>,
+    dictionary: &'b mut Dictionary,
+    texts: Texts<'a>,
     known: Known<'a>,
     batch: &'b mut Batch,
     rejections: &'b mut Rejections,
@@ -165,13 +169,12 @@ impl<'a> Walk<'a, '_> {
         if let Some((reason, why)) = span_times(start, end, self.horizon) {
             return self.refuse(reason, why, said, offset);
         }
-        let (dictionary, batch) = (&mut self.dictionary, &mut *self.batch);
-        let resource = sender.filed(dictionary, batch, &mut self.budget, self.rejections)?;
+        let resource = sender.filed(self.dictionary, &mut self.budget, self.rejections)?;
         self.rejections.unnamed += u64::from(!resource.named);
 
         let category = naming::category(said.kind, &self.known);
         let key = OperationKey {
-            resource: resource.index,
+            sender: resource.number,
             kind: said.kind,
             category,
             name: naming::operation(said.kind, category, said.name, &self.known),
@@ -188,7 +191,7 @@ impl<'a> Walk<'a, '_> {
             parent,
             start,
             end,
-            operation: self.dictionary.operation(key, self.batch, self.rejections),
+            operation: self.dictionary.operation(key, &mut self.batch.operations, self.rejections),
             offset,
             weight,
             kind: said.kind,
@@ -243,7 +246,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn attribute(&mut self, key: AttributeKey, text: Name<'a>) {
-        let text = self.dictionary.text(text, self.batch, self.rejections);
+        let text = self.texts.text(self.dictionary.seed(), text, self.batch, self.rejections);
         let span = self.batch.spans.len() as u32;
         self.batch.attributes.push(KnownAttribute { span, key, text });
     }

@@ -58,6 +58,20 @@ impl Budget {
         Ok(())
     }
 
+    /// Attributes that may still come.
+    pub(crate) fn attributes_left(&self) -> u32 {
+        self.attributes
+    }
+
+    /// Takes attributes of the message `at`, which were walked before.
+    pub(crate) fn attributes(&mut self, n: u32, at: &[u8]) -> Result<(), Fault> {
+        match self.attributes.checked_sub(n) {
+            Some(left) => self.attributes = left,
+            None => return Err(Fault { flaw: Flaw::TooManyAttributes, at: address(at) }),
+        }
+        Ok(())
+    }
+
     /// Takes one attribute or list element.
     #[inline]
     pub(crate) fn attribute(&mut self, at: &[u8]) -> Result<(), Fault> {

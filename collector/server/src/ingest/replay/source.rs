@@ -6,7 +6,7 @@ use super::find::STANDARD_INPUT;
 use super::frames::Frames;
 use super::note::{Note, Notes, Place, Trouble};
 use super::open::{Format, Opened, Packing};
-use crate::ingest::otlp::{self, DecodeLimits, Refusal, json};
+use crate::ingest::otlp::{DecodeLimits, Decoder, Refusal, json};
 use longpole_model::signal::{Batch, ReasonCounts, Rejections, Timestamp};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -24,6 +24,7 @@ pub(super) struct Source {
     opened: Opened,
     framing: Framing,
     limits: DecodeLimits,
+    decoder: Decoder,
     /// The next message and the time under which it is merged.
     ahead: Option<(Timestamp, Item)>,
     /// The latest time so far: merging times of one file never go back.
@@ -47,7 +48,9 @@ impl Source {
             Format::Documents => Framing::Documents(Documents::default()),
         };
         let latest = Timestamp::default();
-        Self { index, opened, framing, limits: *limits, ahead: None, latest, ended: false }
+        let decoder = Decoder::new(limits);
+        let limits = *limits;
+        Self { index, opened, framing, limits, decoder, ahead: None, latest, ended: false }
     }
 
     /// Bytes read from disk so far.
@@ -114,7 +117,7 @@ impl Source {
         let (payload, place, decoded) = match &mut self.framing {
             Framing::Frames(frames) => match frames.next(reader, cap)? {
                 Ok(frame) => {
-                    let decoded = otlp::any(&frame.bytes, &self.limits, None);
+                    let decoded = self.decoder.decode(&frame.bytes, None, None);
                     (frame.bytes, Place::Byte(frame.at), decoded)
                 }
                 Err(trouble) => return Some(Err(trouble)),

@@ -67,7 +67,7 @@ pub(super) struct SeriesKey<'a> {
 }
 
 impl SeriesKey<'_> {
-    pub(super) fn hash(&self, seed: &Seed) -> Result<u64, Fault> {
+    pub(super) fn hash(&self, seed: Seed) -> Result<u64, Fault> {
         let part = match self.part {
             Part::Whole => 0,
             Part::Count => 1,

@@ -20,6 +20,8 @@ use longpole_model::signal::{
     StatusCode, Timestamp, TraceId, Weight, span_flags,
 };
 
+/// Tag of a span's attributes.
+const ATTRIBUTE: u8 = 9 << 3 | 2;
 /// OTLP span flags: whether `is_remote` is known, and what it is.
 const HAS_IS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;
@@ -121,15 +123,13 @@ impl<'a> Walk<'a, '_> {
         let mut seen = 0;
         let mut said = Said::default();
         let mut fields = Fields::of(message);
-        while let Some(field) = fields.next()? {
+        loop {
+            while let Some(attribute) = fields.short(ATTRIBUTE) {
+                self.look(attribute, &mut seen)?;
+            }
+            let Some(field) = fields.next()? else { break };
             match field {
-                (9, Value::Bytes(attribute)) => {
-                    let (key, value) = key_value(attribute, &mut self.budget)?;
-                    seen += 1;
-                    if let Some(key) = find(key).filter(|_| seen <= self.most) {
-                        self.known.set(key, value);
-                    }
-                }
+                (9, Value::Bytes(attribute)) => self.look(attribute, &mut seen)?,
                 (1, Value::Bytes(id)) => said.trace = id,
                 (2, Value::Bytes(id)) => said.span = id,
                 (3, Value::Bytes(text)) => said.state = text,
@@ -152,6 +152,17 @@ impl<'a> Walk<'a, '_> {
         }
         self.rejections.truncated += u64::from(seen > self.most);
         Ok(said)
+    }
+
+    /// Looks at one attribute, the `seen`th.
+    #[inline(always)]
+    fn look(&mut self, attribute: &'a [u8], seen: &mut usize) -> Result<(), Fault> {
+        let (key, value) = key_value(attribute, &mut self.budget)?;
+        *seen += 1;
+        if let Some(key) = find(key).filter(|_| *seen <= self.most) {
+            self.known.set(key, value);
+        }
+        Ok(())
     }
 
     #[inline(always)]

@@ -125,6 +125,10 @@ pub(crate) fn key_value<'a>(
     key_value_at(message, budget, 1)
 }
 
+/// Tags of a `KeyValue`'s two fields.
+const KEY: u8 = 1 << 3 | 2;
+const VALUE: u8 = 2 << 3 | 2;
+
 #[inline(always)]
 fn key_value_at<'a>(
     message: &'a [u8],
@@ -132,6 +136,14 @@ fn key_value_at<'a>(
     depth: u32,
 ) -> Result<(&'a [u8], Scalar<'a>), Fault> {
     let mut fields = Fields::of(message);
+    // By far the most are a short key and a short value, and nothing else.
+    let mut short = fields;
+    if let Some(key) = short.short(KEY)
+        && let Some(value) = short.short(VALUE)
+        && short.is_at_end()
+    {
+        return Ok((key, any_value(value, budget, depth)?));
+    }
     let mut key: &[u8] = &[];
     let mut value = Scalar::Empty;
     while let Some(field) = fields.next()? {
@@ -154,14 +166,17 @@ fn key_value_at<'a>(
 /// Reads an `AnyValue` message at nesting depth `depth`.
 #[inline(always)]
 fn any_value<'a>(message: &'a [u8], budget: &mut Budget, depth: u32) -> Result<Scalar<'a>, Fault> {
-    // By far the most values are one short string.
-    if let [0x0a, length, text @ ..] = message
-        && usize::from(*length) == text.len()
-        && text.len() < 0x80
-    {
-        return Ok(Scalar::Text(text));
+    match message {
+        // By far the most values are one short string, or a small number.
+        [0x0a, length, text @ ..] if usize::from(*length) == text.len() && text.len() < 0x80 => {
+            Ok(Scalar::Text(text))
+        }
+        [0x18, n @ 0..0x80] => Ok(Scalar::Int(i64::from(*n))),
+        [0x18, low @ 0x80..=0xff, high @ 0..0x80] => {
+            Ok(Scalar::Int(i64::from(*high) << 7 | i64::from(*low & 0x7f)))
+        }
+        _ => any_value_slow(message, budget, depth),
     }
-    any_value_slow(message, budget, depth)
 }
 
 fn any_value_slow<'a>(

@@ -115,6 +115,19 @@ impl<'a> Fields<'a> {
         Ok(Some((number, value)))
     }
 
+    /// The body of the next field where that has the one-byte tag `tag` (of wire type 2) and fewer
+    /// than 128 bytes; else nothing is read.
+    #[inline(always)]
+    pub(crate) fn short(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let [first, length, rest @ ..] = self.rest else { return None };
+        if *first != tag || *length >= 0x80 {
+            return None;
+        }
+        let (body, rest) = rest.split_at_checked(usize::from(*length))?;
+        self.rest = rest;
+        Some(body)
+    }
+
     #[inline(always)]
     pub(crate) fn varint(&mut self) -> Result<u64, Fault> {
         match self.rest.split_first() {

@@ -40,6 +40,9 @@ pub struct Limits {
     pub skew: u64,
     /// Closed windows kept at full resolution for analysis.
     pub history_windows: usize,
+    /// Bytes of closed windows kept in all; above it they get coarse sooner, and the oldest go
+    /// (`history_dropped`).
+    pub history_bytes: usize,
     /// Investigations kept; the oldest resolved ones go first.
     pub investigations: usize,
 }
@@ -62,6 +65,7 @@ impl Default for Limits {
             horizon: 60 * SECOND,
             skew: 5 * SECOND,
             history_windows: 720,
+            history_bytes: 256 << 20,
             investigations: 1_000,
         }
     }

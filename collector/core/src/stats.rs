@@ -27,11 +27,14 @@ pub fn normal_cdf(x: f64) -> f64 {
 /// Median; 0 of nothing.
 pub fn median(values: &[f64]) -> f64 {
     let mut v = values.to_vec();
-    v.sort_unstable_by(f64::total_cmp);
-    match v.len() {
-        0 => 0.0,
-        n if n % 2 == 1 => v[n / 2],
-        n => (v[n / 2 - 1] + v[n / 2]) / 2.0,
+    let n = v.len();
+    if n == 0 {
+        return 0.0;
+    }
+    let (low, middle, _) = v.select_nth_unstable_by(n / 2, f64::total_cmp);
+    match n % 2 {
+        1 => *middle,
+        _ => (low.iter().copied().max_by(f64::total_cmp).unwrap_or(*middle) + *middle) / 2.0,
     }
 }
 

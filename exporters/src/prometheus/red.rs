@@ -3,7 +3,7 @@
 use super::Dialect;
 use super::family::{Family, Histogram, Kind, weight};
 use longpole_model::finding::RedTotal;
-use longpole_model::signal::{OVERFLOW_NAME, RedSummary};
+use longpole_model::signal::{OVERFLOW_NAME, RedSummary, Sketch};
 
 /// Calls and durations. Sampled spans count by their weight. The duration has no `status_code`: one
 /// distribution is kept an operation.
@@ -16,16 +16,20 @@ pub(super) fn families(rows: &[RedTotal], dialect: Dialect) -> Vec<Family> {
     };
     let mut calls = Family::new(calls, "Spans, by sampling weight.", Kind::Counter);
     let mut durations = Family::new(duration, "Duration of spans in seconds.", Kind::Histogram);
-    for (labels, red) in merged(rows, dialect) {
-        for (code, n) in [
-            ("STATUS_CODE_UNSET", red.weight.saturating_sub(red.failed_weight)),
-            ("STATUS_CODE_ERROR", red.failed_weight),
-        ] {
+    for (labels, rows) in series(rows, dialect) {
+        let sum = |n: fn(&RedSummary) -> u64| {
+            rows.iter().fold(0, |sum: u64, r| sum.saturating_add(n(&r.red)))
+        };
+        let (all, failed) = (sum(|r| r.weight), sum(|r| r.failed_weight));
+        for (code, n) in
+            [("STATUS_CODE_UNSET", all.saturating_sub(failed)), ("STATUS_CODE_ERROR", failed)]
+        {
             let mut labels = labels.clone();
             labels.push(("status_code", code.to_owned()));
             calls.number(labels, weight(n));
         }
-        durations.histogram(labels, Histogram::of_seconds(&[&red.halves[0], &red.halves[1]]));
+        let sketches: Vec<&Sketch> = rows.iter().flat_map(|r| &r.red.halves).collect();
+        durations.histogram(labels, Histogram::of_seconds(&sketches));
     }
     vec![calls, durations]
 }
@@ -34,12 +38,18 @@ type Labels = Vec<(&'static str, String)>;
 
 /// Rows with equal labels become one series: a scrape with a series twice is refused as a whole.
 /// (Tenant, environment and namespace are not labels; overflow operations differ in kind only.)
-fn merged(rows: &[RedTotal], dialect: Dialect) -> Vec<(Labels, RedSummary)> {
-    let mut out: std::collections::BTreeMap<Labels, RedSummary> = Default::default();
-    for row in rows {
-        out.entry(labels(row, dialect)).or_default().merge(&row.red);
+fn series(rows: &[RedTotal], dialect: Dialect) -> Vec<(Labels, Vec<&RedTotal>)> {
+    let mut all: Vec<(Labels, &RedTotal)> =
+        rows.iter().map(|row| (labels(row, dialect), row)).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut out: Vec<(Labels, Vec<&RedTotal>)> = Vec::with_capacity(all.len());
+    for (labels, row) in all {
+        match out.last_mut() {
+            Some((last, rows)) if *last == labels => rows.push(row),
+            _ => out.push((labels, vec![row])),
+        }
     }
-    out.into_iter().collect()
+    out
 }
 
 fn labels(row: &RedTotal, dialect: Dialect) -> Labels {

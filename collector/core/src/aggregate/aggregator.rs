@@ -278,13 +278,13 @@ impl Aggregator {
         window.close(std::mem::take(&mut self.late), tally, &self.names)
     }
 
-    /// What is not closed yet of what totals are made of, with the counters so far.
+    /// What is not closed yet of what totals are made of, with the counters so far: RED of all open
+    /// windows and of late spans as one, and what the service graph is drawn from.
     pub fn peek(&self) -> WindowSummary {
-        let late = self.late.rows(&self.names);
-        let mut out = WindowSummary { late, ..WindowSummary::default() };
-        for window in self.windows.iter() {
-            out.merge(&window.peek(&self.names));
-        }
+        let mut tables = vec![&self.late];
+        tables.extend(self.windows.iter().map(|w| &w.red));
+        let mut out = WindowSummary::merged(self.windows.iter().map(OpenWindow::graph).collect());
+        out.red = RedTable::merged(&tables, &self.names);
         out.tally.merge(&self.pending());
         out
     }

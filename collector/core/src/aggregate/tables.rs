@@ -7,8 +7,8 @@ use super::segment::Call;
 use crate::catalog::{RedId, RedRow};
 use crate::hash::IdHash;
 use longpole_model::signal::{
-    EdgeKey, EdgeSummary, EntryValue, FaultKey, OVERFLOW_NAME, OperationId, PathValue, RedKey,
-    RedSummary, SeriesId, SeriesSummary, SiteSummary, Tally, Window, WindowSummary,
+    Category, EdgeKey, EdgeSummary, EntryValue, FaultKey, OVERFLOW_NAME, OperationId, PathValue,
+    RedKey, RedSummary, SeriesId, SeriesSummary, SiteSummary, Tally, Window, WindowSummary,
 };
 use std::collections::HashMap;
 
@@ -27,9 +27,14 @@ impl RedTable {
         self.0[i].get_or_insert_default()
     }
 
-    /// Sorted copies of the rows.
-    pub fn rows(&self, names: &[RedRow]) -> Vec<(RedKey, RedSummary)> {
-        sorted(self.0.iter().zip(names).filter_map(|(r, name)| Some((name.key, *r.clone()?))))
+    /// Sorted copies of the rows of several tables, merged.
+    pub fn merged(tables: &[&Self], names: &[RedRow]) -> Vec<(RedKey, RedSummary)> {
+        sorted(names.iter().enumerate().filter_map(|(i, name)| {
+            let mut rows = tables.iter().filter_map(|t| t.0.get(i)?.as_deref());
+            let mut sum = rows.next()?.clone();
+            rows.for_each(|row| sum.merge(row));
+            Some((name.key, sum))
+        }))
     }
 
     /// Sorted rows.
@@ -171,13 +176,17 @@ impl OpenWindow {
         room
     }
 
-    /// What the window has gathered so far of what totals are made of: RED, edges, sites.
-    pub fn peek(&self, names: &[RedRow]) -> WindowSummary {
+    /// What the window has gathered so far of the service graph: calls, and those calls whose other
+    /// side sends no spans.
+    pub fn graph(&self) -> WindowSummary {
+        let virtual_calls = self
+            .sites
+            .iter()
+            .filter(|(k, _)| matches!(k.key().category, Category::Store | Category::Remote));
         WindowSummary {
             window: self.window,
-            red: self.red.rows(names),
             edges: sorted(self.edges.iter().map(|(k, v)| (*k, v.clone()))),
-            sites: sorted(self.sites.iter().map(|(k, v)| (k.key(), v.clone()))),
+            sites: sorted(virtual_calls.map(|(k, v)| (k.key(), v.clone()))),
             ..WindowSummary::default()
         }
     }

@@ -145,14 +145,14 @@ impl Live {
         self.alarmed
     }
 
-    /// Takes the next window: durations, requests counted, failed ones counted. Gives back the
-    /// alarms that this window raised; while one stands, no further ones.
-    pub fn observe(&mut self, durations: &Sketch, n: u64, failed: u64) -> Vec<Alarm> {
+    /// Takes the next window: durations (in parts), requests counted, failed ones counted. Gives back
+    /// the alarms that this window raised; while one stands, no further ones.
+    pub fn observe(&mut self, durations: &[Sketch], n: u64, failed: u64) -> Vec<Alarm> {
         if self.merged == 0 {
             self.from = self.next;
         }
         self.next += 1;
-        self.pending.merge(durations);
+        durations.iter().for_each(|part| self.pending.merge(part));
         self.pending_counts = (self.pending_counts.0 + n, self.pending_counts.1 + failed);
         self.merged += 1;
         if self.pending_counts.0 < self.settings.least && self.merged < self.settings.patience {
@@ -172,16 +172,16 @@ impl Live {
         let mut quiet = true;
         if self.reference.windows() >= self.settings.warmup {
             let at = (self.from, self.next);
+            let (seen, weight) = (window.quantiles(QUANTILES), window.weight().max(1));
             for (i, quantile) in QUANTILES.into_iter().enumerate() {
                 let (limit, p) = self.reference.above(quantile);
-                let slow = (window.weight_above(limit) as f64 / window.weight().max(1) as f64
-                    * n as f64)
-                    .round() as u64;
+                let slow =
+                    (window.weight_above(limit) as f64 / weight as f64 * n as f64).round() as u64;
                 let mut verdict = self.slow[i].step(&self.settings, at, n, slow, p);
                 quiet &= self.slow[i].quiet();
                 // The floor of the effect: the window's own quantile must lie above the limit, or
                 // half as many requests again as expected.
-                let seen_ns = window.quantile(quantile);
+                let seen_ns = seen[i];
                 let excess = verdict.observed - verdict.expected;
                 let many = verdict.observed > 1.5 * verdict.expected && excess > LEAST_EXCESS;
                 if verdict.statistic <= self.settings.threshold || !(seen_ns > limit || many) {
@@ -285,7 +285,7 @@ mod tests {
         (0..300).find(|&i| {
             let bad = i >= slow_from;
             let alarms = live.observe(
-                &window(i, 50, if bad { slow } else { 5 }),
+                &[window(i, 50, if bad { slow } else { 5 })],
                 50,
                 if bad { failed } else { 0 },
             );
@@ -307,7 +307,7 @@ mod tests {
         let mut live = Live::new(Settings::default());
         let mut found = None;
         for i in 0..600 {
-            let alarms = live.observe(&window(i, 10, if i >= 400 { 400 } else { 0 }), 10, 0);
+            let alarms = live.observe(&[window(i, 10, if i >= 400 { 400 } else { 0 })], 10, 0);
             if let Some(a) = alarms.first() {
                 found = Some((i, a.verdict.since));
                 break;

@@ -17,7 +17,8 @@ pub struct Align {
     grid: Clock,
     /// Up to where each shard has spoken.
     until: Vec<Timestamp>,
-    pending: BTreeMap<Timestamp, WindowSummary>,
+    /// What shards have said of each window, by its start.
+    pending: BTreeMap<Timestamp, Vec<WindowSummary>>,
     /// Where the next window begins; 0 before the first.
     next: Timestamp,
     silent: u32,
@@ -40,19 +41,15 @@ impl Align {
         let Some(until) = self.until.get_mut(shard) else { return Vec::new() };
         *until = closed.until.max(*until);
         for summary in closed.summaries {
-            let start = summary.window.start;
-            match self.pending.get_mut(&start) {
-                Some(held) => held.merge(&summary),
-                None => drop(self.pending.insert(start, summary)),
-            }
+            self.pending.entry(summary.window.start).or_default().push(summary);
         }
         let until = self.until.iter().min().copied().unwrap_or_default();
         let mut done = Vec::new();
         while let Some(entry) = self.pending.first_entry() {
-            if entry.get().window.end > until {
+            if entry.get().iter().any(|s| s.window.end > until) {
                 break;
             }
-            let summary = entry.remove();
+            let summary = WindowSummary::merged(entry.remove());
             self.silence(summary.window.start, &mut done);
             self.silent = 0;
             self.next = summary.window.end;
@@ -67,7 +64,7 @@ impl Align {
 
     /// What was closed by some shards and not by all.
     pub fn pending(&self) -> impl Iterator<Item = &WindowSummary> {
-        self.pending.values()
+        self.pending.values().flatten()
     }
 
     fn silence(&mut self, until: Timestamp, done: &mut Vec<WindowSummary>) {

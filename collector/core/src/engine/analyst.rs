@@ -57,7 +57,7 @@ impl Analyst {
         target: Option<Target>,
     ) -> Self {
         Self {
-            history: History::new(limits.history_windows),
+            history: History::new(limits.history_windows, limits.history_bytes),
             watch: Watch::default(),
             book: Book::new(limits.investigations),
             tree,

@@ -1,4 +1,5 @@
-//! Closed windows, in tiers by merging: 10 s for 2 h, 1 min for 1 day, 1 h for 14 days.
+//! Closed windows, in tiers by merging: 10 s for 2 h, 1 min for 1 day, 1 h for 14 days, all of it
+//! within a budget of bytes: above it windows fall into the coarser tier sooner, and the oldest go.
 //!
 //! Nothing here judges what the windows hold.
 
@@ -8,24 +9,56 @@ use std::collections::VecDeque;
 /// Widths of the coarser tiers in nanoseconds and how many of their windows are kept.
 const TIERS: [(u64, usize); 2] = [(60 * SECOND, 24 * 60), (3_600 * SECOND, 14 * 24)];
 
+/// Windows at full resolution that the budget leaves alone: what is compared at least.
+const LEAST: usize = 12;
+
 /// Everything closed so far, coarser with age.
 #[derive(Debug)]
 pub struct History {
-    fine: VecDeque<WindowSummary>,
+    fine: VecDeque<Kept>,
     keep: usize,
-    coarse: [VecDeque<WindowSummary>; TIERS.len()],
-    /// Everything ever closed, merged: the totals.
+    coarse: [VecDeque<Kept>; TIERS.len()],
+    budget: usize,
+    bytes: usize,
+    dropped: u64,
+    /// Everything ever closed, merged: the totals, without profiles.
     totals: WindowSummary,
     windows: u64,
 }
 
+/// A window and the bytes it holds.
+#[derive(Debug)]
+struct Kept {
+    summary: WindowSummary,
+    bytes: usize,
+}
+
+impl Kept {
+    fn new(mut summary: WindowSummary) -> Self {
+        // The placebo's halves have been compared: as one they take less.
+        for (_, red) in &mut summary.red {
+            let [whole, other] = &mut red.halves;
+            whole.merge(&std::mem::take(other));
+        }
+        Self { bytes: summary.heap_bytes(), summary }
+    }
+
+    fn merge(&mut self, other: &WindowSummary) {
+        self.summary.merge(other);
+        self.bytes = self.summary.heap_bytes();
+    }
+}
+
 impl History {
-    /// An empty history that keeps `keep` windows at full resolution.
-    pub fn new(keep: usize) -> Self {
+    /// An empty history that keeps `keep` windows at full resolution, and `budget` bytes in all.
+    pub fn new(keep: usize, budget: usize) -> Self {
         Self {
             fine: VecDeque::new(),
             keep: keep.max(1),
             coarse: Default::default(),
+            budget,
+            bytes: 0,
+            dropped: 0,
             totals: WindowSummary::default(),
             windows: 0,
         }
@@ -34,23 +67,53 @@ impl History {
     /// Adds the next window.
     pub fn push(&mut self, summary: WindowSummary) {
         self.windows += 1;
-        self.totals.merge(&summary);
-        self.fine.push_back(summary);
-        if self.fine.len() <= self.keep {
-            return;
+        self.totals.merge_totals(&summary);
+        let kept = Kept::new(summary);
+        self.bytes += kept.bytes;
+        self.fine.push_back(kept);
+        while self.fine.len() > self.keep || self.bytes > self.budget && self.fine.len() > LEAST {
+            let Some(oldest) = self.fine.pop_front() else { break };
+            self.fall(oldest);
         }
-        let mut falling = self.fine.pop_front();
+        while self.bytes > self.budget {
+            let oldest = self.coarse.iter_mut().rev().find_map(VecDeque::pop_front);
+            let Some(oldest) = oldest else { break };
+            self.bytes -= oldest.bytes;
+            self.dropped += 1;
+        }
+    }
+
+    /// Moves a window into the first coarser tier, and what has no room there into the next.
+    fn fall(&mut self, oldest: Kept) {
+        let mut falling = Some(oldest);
         for (tier, (width, keep)) in self.coarse.iter_mut().zip(TIERS) {
-            let Some(summary) = falling.take() else { return };
-            let cell = Window::of(summary.window.start, width, Default::default());
+            let Some(kept) = falling.take() else { return };
+            let cell = Window::of(kept.summary.window.start, width, Default::default());
             match tier.back_mut() {
-                Some(last) if cell.contains(last.window.start) => last.merge(&summary),
-                _ => tier.push_back(summary),
+                Some(last) if cell.contains(last.summary.window.start) => {
+                    self.bytes -= kept.bytes + last.bytes;
+                    last.merge(&kept.summary);
+                    self.bytes += last.bytes;
+                }
+                _ => tier.push_back(kept),
             }
             if tier.len() > keep {
                 falling = tier.pop_front();
             }
         }
+        if let Some(gone) = falling {
+            self.bytes -= gone.bytes;
+        }
+    }
+
+    /// Bytes held by closed windows, totals apart.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Coarse windows that had to go before their time.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Windows closed so far.
@@ -58,19 +121,19 @@ impl History {
         self.windows
     }
 
-    /// Everything merged.
+    /// Everything merged, profiles and faults left out.
     pub fn totals(&self) -> &WindowSummary {
         &self.totals
     }
 
     /// The last `n` windows, oldest first.
     pub fn latest(&self, n: usize) -> impl Iterator<Item = &WindowSummary> {
-        self.fine.iter().skip(self.fine.len().saturating_sub(n))
+        self.fine.iter().skip(self.fine.len().saturating_sub(n)).map(|k| &k.summary)
     }
 
     /// All windows kept, oldest first, coarse ones before fine ones.
     pub fn iter(&self) -> impl Iterator<Item = &WindowSummary> {
-        self.coarse.iter().rev().flatten().chain(&self.fine)
+        self.coarse.iter().rev().flatten().chain(&self.fine).map(|k| &k.summary)
     }
 
     /// Windows that lie wholly inside `stretch`, oldest first.
@@ -82,11 +145,11 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use longpole_model::signal::Timestamp;
+    use longpole_model::signal::{OperationId, RedKey, RedSummary, Timestamp, VersionId};
 
     #[test]
     fn old_windows_get_coarse_and_none_is_lost() {
-        let mut h = History::new(6);
+        let mut h = History::new(6, usize::MAX);
         for i in 0..100 {
             let window = Window::of(Timestamp(i * 10 * SECOND), 10 * SECOND, Timestamp(0));
             let mut w = WindowSummary::empty(window);
@@ -100,5 +163,26 @@ mod tests {
         assert_eq!(lengths[lengths.len() - 6..], [10; 6]);
         let starts: Vec<_> = h.iter().map(|w| w.window.start).collect();
         assert!(starts.is_sorted());
+    }
+
+    #[test]
+    fn the_budget_holds_and_the_latest_windows_stay() {
+        let mut h = History::new(720, 100_000);
+        for i in 0..2_000 {
+            let window = Window::of(Timestamp(i * 10 * SECOND), 10 * SECOND, Timestamp(0));
+            let mut w = WindowSummary::empty(window);
+            // New names in each window: merging saves nothing.
+            for n in 0..20 {
+                let id = OperationId(20 * i as u32 + n);
+                let key = RedKey { operation: id, version: VersionId::NONE };
+                w.red.push((key, RedSummary::default()));
+            }
+            h.push(w);
+            assert!(h.bytes() <= 100_000, "{}", h.bytes());
+        }
+        let kept: usize = h.iter().map(WindowSummary::heap_bytes).sum();
+        assert_eq!(kept, h.bytes());
+        assert!(h.dropped() > 0 && h.latest(12).all(|w| w.window.length() == 10 * SECOND));
+        assert_eq!(h.windows(), 2_000);
     }
 }

@@ -38,12 +38,17 @@ pub fn totals(
 }
 
 fn red(parts: [&WindowSummary; 2], catalog: &Catalog) -> Vec<RedTotal> {
-    let mut all: BTreeMap<RedKey, RedSummary> = BTreeMap::new();
-    for (key, r) in parts.iter().flat_map(|p| p.red.iter().chain(&p.late)) {
-        all.entry(*key).or_default().merge(r);
-    }
-    let mut rows: Vec<RedTotal> = all
-        .into_iter()
+    // Each list is sorted: brought together, what belongs together lies side by side.
+    let mut all: Vec<&(RedKey, RedSummary)> =
+        parts.iter().flat_map(|p| p.red.iter().chain(&p.late)).collect();
+    all.sort_by_key(|(key, _)| *key);
+    let sums = all.chunk_by(|a, b| a.0 == b.0).filter_map(|same| {
+        let (first, rest) = same.split_first()?;
+        let mut red = first.1.clone();
+        rest.iter().for_each(|row| red.merge(&row.1));
+        Some((first.0, red))
+    });
+    let mut rows: Vec<RedTotal> = sums
         .filter_map(|(key, red)| {
             Some(RedTotal {
                 operation: catalog.operation_of(key.operation)?.clone(),

@@ -76,12 +76,12 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
     // The grid of windows is laid so that one begins where the stretch to be explained does.
     let origin = args.window.map(|w| w.start).unwrap_or_default();
     let settings = Settings { origin, ..Settings::default() };
-    let limits = Limits { history_windows: WHOLE, ..Limits::default() };
+    let limits = Limits { history_windows: WHOLE, history_bytes: usize::MAX, ..Limits::default() };
     let settings = Settings { limits: limits.clone(), ..settings };
     // Without stretches the analyst finds them; with them it need not watch.
     let blind = args.window.is_none();
     let mut analyst = Analyst::new(&limits, tree.clone(), declared.clone(), target.clone());
-    let mut history = History::new(WHOLE);
+    let mut history = History::new(WHOLE, usize::MAX);
     let engine = road::travel(&args.paths, settings, args.json, |engine, w| {
         if blind {
             analyst.observe(w, engine.catalog());

@@ -40,7 +40,7 @@ struct Question {
     number: u64,
     readers: Vec<oneshot::Sender<Arc<Totals>>>,
     answered: Vec<bool>,
-    open: WindowSummary,
+    open: Vec<WindowSummary>,
     open_spans: u64,
     catalog: Arc<Catalog>,
     /// What shards said after their answers.
@@ -157,7 +157,7 @@ impl State {
             number: self.asked,
             readers: vec![reader],
             answered: vec![false; self.shards],
-            open: WindowSummary { tally: pending, ..WindowSummary::default() },
+            open: vec![WindowSummary { tally: pending, ..WindowSummary::default() }],
             open_spans: 0,
             catalog,
             held: Vec::new(),
@@ -169,7 +169,7 @@ impl State {
         if question.number != peeked.question {
             return;
         }
-        question.open.merge(&peeked.open);
+        question.open.push(peeked.open);
         question.open_spans += peeked.open_spans;
         if let Some(answered) = question.answered.get_mut(shard) {
             *answered = true;
@@ -178,9 +178,9 @@ impl State {
             return;
         }
         let Some(mut question) = self.question.take() else { return };
-        self.align.pending().for_each(|w| question.open.merge(w));
-        let (open, spans) = (&question.open, question.open_spans);
-        let fresh = Arc::new(totals(&self.analyst, open, spans, &question.catalog));
+        question.open.extend(self.align.pending().cloned());
+        let (open, spans) = (WindowSummary::merged(question.open), question.open_spans);
+        let fresh = Arc::new(totals(&self.analyst, &open, spans, &question.catalog));
         self.totals = Some((Instant::now(), Arc::clone(&fresh)));
         for reader in question.readers {
             let _ = reader.send(Arc::clone(&fresh));

@@ -250,6 +250,20 @@ impl Sketch {
         }
     }
 
+    /// Bytes held beside the sketch itself.
+    pub fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Form::Sparse(rows) => rows.capacity() * size_of::<u64>(),
+            Form::Paged(paged) => {
+                let cells = match &paged.cells {
+                    Cells::Whole(cells) => cells.capacity() * size_of::<u32>(),
+                    Cells::Weighted(cells) => cells.capacity() * size_of::<u64>(),
+                };
+                size_of::<Paged>() + cells
+            }
+        }
+    }
+
     /// Non-empty buckets, ascending: (bucket id, 16.16 weight).
     pub fn buckets(&self) -> Vec<(u16, u64)> {
         let mut rows = Vec::new();

@@ -40,6 +40,8 @@ pub(super) struct Cusum {
     expected: f64,
     squares: Vec<f32>,
     at: usize,
+    /// Dispersion by the squares; `None` until it is asked for.
+    spread: Option<f64>,
     last_z: f64,
 }
 
@@ -56,7 +58,7 @@ impl Cusum {
         let p = p.clamp(1e-4, 0.99);
         let nf = n as f64;
         let residual = (k as f64 - nf * p) / (nf * p * (1.0 - p)).sqrt();
-        let z = (residual / self.dispersion().sqrt()).clamp(-settings.clip, settings.clip);
+        let z = (residual / self.spread().sqrt()).clamp(-settings.clip, settings.clip);
         self.last_z = z;
         if self.statistic <= 0.0 {
             (self.since, self.n, self.k) = (from, 0, 0);
@@ -75,8 +77,15 @@ impl Cusum {
                 self.squares[self.at % MEMORY] = square;
             }
             self.at += 1;
+            self.spread = None;
         }
-        self.verdict(settings)
+        let dispersion = self.spread();
+        self.verdict(settings, dispersion)
+    }
+
+    fn spread(&mut self) -> f64 {
+        let known = self.spread.unwrap_or_else(|| self.dispersion());
+        *self.spread.insert(known)
     }
 
     /// Median of squared residuals over what it is for a binomial, at least 1.
@@ -88,10 +97,9 @@ impl Cusum {
         (median(&squares) / CHI_SQUARED_MEDIAN).max(1.0)
     }
 
-    fn verdict(&self, settings: &Settings) -> Verdict {
+    fn verdict(&self, settings: &Settings, dispersion: f64) -> Verdict {
         let n = self.n.max(1) as f64;
         let observed = self.k as f64 / n;
-        let dispersion = self.dispersion();
         let half = 1.96 * (dispersion * observed * (1.0 - observed) / n).sqrt();
         Verdict {
             statistic: self.statistic,
@@ -113,7 +121,7 @@ impl Cusum {
 
     /// The verdict as it stands, if anything was tested.
     pub(super) fn last(&self, settings: &Settings) -> Option<Verdict> {
-        (self.n > 0).then(|| self.verdict(settings))
+        (self.n > 0).then(|| self.verdict(settings, self.dispersion()))
     }
 
     /// Back to the start; the spread is kept.

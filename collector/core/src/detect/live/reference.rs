@@ -8,6 +8,8 @@ use longpole_model::signal::{Sketch, bucket_high, bucket_of};
 pub(super) struct Reference {
     /// Ascending by bucket.
     buckets: Vec<(u16, f64)>,
+    /// Their sum.
+    total: f64,
     requests: f64,
     failures: f64,
     windows: usize,
@@ -38,6 +40,7 @@ impl Reference {
         merged.extend(old);
         let total: f64 = merged.iter().map(|(_, w)| w).sum();
         merged.retain(|(_, w)| *w > total * FORGET);
+        self.total = merged.iter().map(|(_, w)| w).sum();
         self.buckets = merged;
         self.requests = self.requests * decay + n as f64;
         self.failures = self.failures * decay + failed as f64;
@@ -48,7 +51,7 @@ impl Reference {
     /// and the share of the reference itself that lies above it; below a fifth of what the quantile
     /// leaves it is not trusted.
     pub(super) fn above(&self, quantile: f64) -> (u64, f64) {
-        let total: f64 = self.buckets.iter().map(|(_, w)| w).sum();
+        let total = self.total;
         let mut below = 0.0;
         let mut limit = 0;
         for (id, w) in &self.buckets {
@@ -58,8 +61,8 @@ impl Reference {
                 break;
             }
         }
-        let edge = bucket_of(limit);
-        let above: f64 = self.buckets.iter().filter(|(id, _)| *id > edge).map(|(_, w)| w).sum();
+        let edge = self.buckets.partition_point(|(id, _)| *id <= bucket_of(limit));
+        let above: f64 = self.buckets[edge..].iter().map(|(_, w)| w).sum();
         (limit, (above / total.max(1e-12)).max(0.2 * (1.0 - quantile)))
     }
 

@@ -65,7 +65,7 @@ impl Watch {
         for (id, s) in &mut self.series {
             let red = seen.get(id).unwrap_or(&nothing);
             self.placebo.observe(&red.halves, summary.window.seconds());
-            let alarms = s.live.observe(&red.durations(), red.spans, red.failed);
+            let alarms = s.live.observe(&red.halves, red.spans, red.failed);
             // A window that shards missed says nothing about rates.
             let moved = match summary.missing_shards {
                 0 => s.rate.observe(red.weight as f64 / 65_536.0),

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
 use http_body_util::BodyExt;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER as RETRY};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER as RETRY};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use longpole_model::signal::Reason;
 use prost::Message;
@@ -38,6 +38,9 @@ async fn unknown() -> (StatusCode, &'static str) {
          the port beside it, 4317 unless configured.\n",
     )
 }
+
+/// Room made at once for an announced length.
+const AT_ONCE: usize = 1 << 20;
 
 /// The two forms of a body. The answer comes in the form of the question.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,7 +99,12 @@ async fn taken(
             "Content-Encoding must be gzip, deflate, zstd or none".into(),
         )
     })?;
-    let body = tokio::time::timeout(BODY_TIMEOUT, collect(request.into_body(), door.limits.bytes));
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    // Room for what is announced, within reason; beyond it room grows with what comes.
+    let room = announced.unwrap_or(0).min(AT_ONCE);
+    let body = collect(request.into_body(), room, door.limits.bytes);
+    let body = tokio::time::timeout(BODY_TIMEOUT, body);
     let body = match body.await {
         Ok(Ok(body)) => body,
         Ok(Err(Broken::TooLarge)) => return Err(too_large(door)),
@@ -156,8 +164,8 @@ enum Broken {
 }
 
 /// The whole body, up to a cap.
-async fn collect(mut body: Body, cap: usize) -> Result<Vec<u8>, Broken> {
-    let mut out = Vec::new();
+async fn collect(mut body: Body, room: usize, cap: usize) -> Result<Vec<u8>, Broken> {
+    let mut out = Vec::with_capacity(room);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Broken::Cut(format!("the body broke off: {e}")))?;
         let Ok(data) = frame.into_data() else { continue };

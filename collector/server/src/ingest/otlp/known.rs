@@ -4,6 +4,7 @@
 //! What they mean together is decided in [`super::naming`] and [`super::status`].
 
 use super::value::Scalar;
+use longpole_core::memo::same;
 
 macro_rules! known {
     ($($slot:ident = $key:literal,)*) => {
@@ -111,7 +112,7 @@ pub(crate) fn find(text: &[u8]) -> Option<Key> {
     }
     let at = *TABLE.get(cell(text, MULTIPLIER))?;
     let (key, known) = KEYS.get(usize::from(at))?;
-    (*known == text).then_some(*key)
+    same(known, text).then_some(*key)
 }
 
 /// The known attributes of one span. Clearing it costs one store.

@@ -76,6 +76,17 @@ pub(super) fn families(totals: &Totals, investigations: &[Investigation]) -> Vec
             totals.open_spans as f64,
         ),
         Family::single(
+            "longpole_history_bytes",
+            "Bytes that closed windows hold.",
+            Kind::Gauge,
+            totals.history_bytes as f64,
+        ),
+        single(
+            "longpole_history_dropped_windows_total",
+            "Closed windows given up before their time, to hold the budget of bytes.",
+            totals.history_dropped,
+        ),
+        Family::single(
             "longpole_placebo_alarms_per_series_day",
             "False alarms of the A/A test that always runs.",
             Kind::Gauge,

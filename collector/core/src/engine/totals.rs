@@ -33,6 +33,8 @@ pub fn totals(
         tally,
         windows: analyst.history().windows(),
         open_spans,
+        history_bytes: analyst.history().bytes() as u64,
+        history_dropped: analyst.history().dropped(),
         placebo: analyst.watch().placebo(),
     }
 }

@@ -18,6 +18,10 @@ pub struct Totals {
     pub windows: u64,
     /// Spans held open until their traces are settled.
     pub open_spans: u64,
+    /// Bytes that closed windows hold.
+    pub history_bytes: u64,
+    /// Closed windows that went before their time, because these were too many bytes.
+    pub history_dropped: u64,
     /// The A/A test.
     pub placebo: PlaceboRow,
 }

@@ -4,7 +4,7 @@ use crate::counts::Count;
 use crate::report::Report;
 use crate::road::{Meter, Road};
 use crate::traffic::Traffic;
-use crate::windows::{RATE, SIZES, second};
+use crate::windows::{RATE, SIZES, is_full, second};
 use crate::{Bench, clock};
 use longpole_core::engine::Settings;
 use longpole_core::limits::Limits;
@@ -22,8 +22,6 @@ pub const BENCH: Bench = Bench {
 };
 
 const SHARDS: u32 = 8;
-/// Windows before the measured ones: the first is not full.
-const WARM_UP: usize = 2;
 const WINDOWS: usize = 6;
 
 fn settings(limits: Limits) -> Settings {
@@ -37,13 +35,12 @@ fn time(report: &mut Report) -> Result<(), String> {
             (Road::new(&settings(Limits::default())), Traffic::new(operations, RATE, 1));
         let (mut now, mut rows) = (0, (0, 0, 0));
         let mut passes: [Vec<f64>; 3] = Default::default();
-        while passes[0].len() < WARM_UP + WINDOWS {
+        while passes[0].len() < WINDOWS {
             now += 1;
             let mut meter = Meter::default();
             let closed = road.run(&mut traffic, second(now), &mut meter);
-            if let Some(w) = closed.last() {
-                rows = (w.red.len(), w.paths.len(), w.sites.len());
-            }
+            let Some(w) = closed.iter().find(|w| is_full(w)) else { continue };
+            rows = (w.red.len(), w.paths.len(), w.sites.len());
             for (close, merge) in meter.closes.iter().zip(&meter.merges) {
                 for (passes, took) in passes.iter_mut().zip([*close, *merge, close + merge]) {
                     passes.push(clock::ms(took));
@@ -55,7 +52,6 @@ fn time(report: &mut Report) -> Result<(), String> {
             "  {operations} operations: {red} in a window, {paths} paths, {sites} sites"
         ));
         for (what, passes) in ["close", "merge", "both"].iter().zip(passes) {
-            let passes = passes[WARM_UP..].to_vec();
             let both = report.samples(&format!("{operations} operations: {what}"), "ms", passes);
             if *what == "both" {
                 let what = format!("{operations} operations: both, an operation");

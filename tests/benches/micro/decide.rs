@@ -4,7 +4,7 @@
 use crate::report::Report;
 use crate::road::{Meter, Road};
 use crate::traffic::{Slow, Traffic};
-use crate::windows::{RATE, Stock, WIDTH, second};
+use crate::windows::{RATE, Stock, WIDTH, is_full, second};
 use crate::{Bench, analyst, clock};
 use longpole_core::engine::Settings;
 use longpole_core::limits::Limits;
@@ -17,7 +17,7 @@ pub const BENCH: Bench = Bench {
     counts: &[],
 };
 
-/// Seconds before anything is slow, of which the first window is not full.
+/// Seconds before anything is slow.
 const QUIET: u64 = 70;
 /// Seconds in which it must be found.
 const PATIENCE: u64 = 150;
@@ -34,9 +34,9 @@ fn time(report: &mut Report) -> Result<(), String> {
     let mut now = 0;
     while now < QUIET {
         now += 1;
-        first.extend(road.run(&mut traffic, second(now), &mut Meter::default()));
+        let closed = road.run(&mut traffic, second(now), &mut Meter::default());
+        first.extend(closed.into_iter().filter(is_full));
     }
-    first.remove(0);
     let end = first.last().map(|w| w.window.end).unwrap_or_default();
     let stock = Stock::of(first, road.catalog());
     let mut analyst = analyst::new(Limits::default().history_windows)?;

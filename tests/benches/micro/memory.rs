@@ -21,14 +21,14 @@ pub const BENCH: Bench = Bench {
 /// Scenes with their arguments.
 const SCENES: [&[&str]; 14] = [
     // Operations, shards, seconds until a trace is settled.
-    &["state", "10000", "1", "0"],
-    &["state", "10000", "2", "0"],
-    &["state", "10000", "8", "0"],
     &["state", "10000", "1", "5"],
+    &["state", "10000", "2", "5"],
     &["state", "10000", "8", "5"],
-    &["state", "100000", "1", "0"],
-    &["state", "100000", "2", "0"],
-    &["state", "100000", "8", "0"],
+    &["state", "10000", "1", "0"],
+    &["state", "10000", "8", "0"],
+    &["state", "100000", "1", "5"],
+    &["state", "100000", "2", "5"],
+    &["state", "100000", "8", "5"],
     // Distinct names.
     &["attack", "1000000"],
     // Operations.

@@ -26,6 +26,13 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// Forgets single steps; sums stay.
+    pub fn clear(&mut self) {
+        self.visits.clear();
+        self.closes.clear();
+        self.merges.clear();
+    }
+
     /// Nanoseconds of all visits.
     pub fn visited(&self) -> u64 {
         self.visits.iter().sum()
@@ -112,8 +119,7 @@ impl Road {
         meter.record += took;
     }
 
-    /// Takes all that comes until `until`, a second of log time at a time; gives back the windows that
-    /// closed.
+    /// Takes all that comes until `until`; gives back the windows that closed.
     pub fn run(
         &mut self,
         traffic: &mut Traffic,

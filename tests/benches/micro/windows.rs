@@ -46,16 +46,18 @@ impl Stock {
         Self { windows, catalog: road.catalog() }
     }
 
-    /// From windows that closed one behind the other.
-    pub fn of(windows: Vec<WindowSummary>, catalog: Arc<Catalog>) -> Self {
-        Self { windows, catalog }
-    }
-
     /// Window number `i` of a time that begins at `origin`.
     pub fn at(&self, origin: Timestamp, i: usize) -> WindowSummary {
         let mut window = self.windows[i % self.windows.len()].clone();
-        let start = origin.plus(i as u64 * WIDTH);
-        window.window = Window { start, end: start.plus(WIDTH) };
+        window.window = cell(origin, i);
+        window
+    }
+
+    /// The same without a copy.
+    pub fn turn(&mut self, origin: Timestamp, i: usize) -> &WindowSummary {
+        let n = self.windows.len();
+        let window = &mut self.windows[i % n];
+        window.window = cell(origin, i);
         window
     }
 
@@ -71,4 +73,9 @@ impl Stock {
             w.edges.len()
         )
     }
+}
+
+fn cell(origin: Timestamp, i: usize) -> Window {
+    let start = origin.plus(i as u64 * WIDTH);
+    Window { start, end: start.plus(WIDTH) }
 }

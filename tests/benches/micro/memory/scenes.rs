@@ -23,23 +23,36 @@ const ENOUGH: f64 = 3_072.0;
 /// Windows of two hours.
 const TWO_HOURS: usize = 720;
 
+/// Takes what comes until a second, a little at a time, so that waiting requests take no room.
+fn pass(road: &mut Road, traffic: &mut Traffic, now: u64, meter: &mut Meter) -> Vec<WindowSummary> {
+    let mut done = Vec::new();
+    for part in 1..=20 {
+        let until = second(now - 1).plus(part * SECOND / 20);
+        done.extend(road.run(traffic, until, meter));
+        meter.clear();
+    }
+    done
+}
+
+/// Traffic that has been going on for five seconds.
+fn traffic(operations: usize, rate: u64, lag: bool) -> Traffic {
+    let mut traffic = Traffic::new(operations, rate, 1);
+    if !lag {
+        traffic.lag = 0;
+    }
+    while traffic.next().0 < second(5) {}
+    traffic
+}
+
 /// Shards at 100 k spans/s until all open windows are there. With `settle` 0 few spans are open.
 pub fn state(operations: usize, shards: u32, settle: u64) -> Result<(), String> {
     let limits = Limits { settle: settle * SECOND, ..Limits::default() };
-    let mut traffic = Traffic::new(operations, RATE, 1);
-    if settle == 0 {
-        traffic.lag = 0;
-    }
-    for now in 1..=5 {
-        drop(traffic.until(second(now)));
-    }
+    let mut traffic = traffic(operations, RATE, settle > 0);
     let since = Since::now();
     let mut road = Road::new(&Settings { limits, shards, ..Settings::default() });
-    let (mut most, mut open, mut sent) = (0f64, 0, 0);
+    let (mut most, mut open, mut meter) = (0f64, 0, Meter::default());
     for now in 6..=65 {
-        let mut meter = Meter::default();
-        drop(road.run(&mut traffic, second(now), &mut meter));
-        sent += meter.spans;
+        drop(pass(&mut road, &mut traffic, now, &mut meter));
         if since.grown() > most {
             (most, open) = (since.grown(), road.open_spans());
         }
@@ -50,7 +63,11 @@ pub fn state(operations: usize, shards: u32, settle: u64) -> Result<(), String> 
     tell("the rest", "MiB", most - open as f64 * OPEN / MIB);
     tell("peak, closed windows included", "MiB", since.peak());
     let lost: u64 = road.shards.iter().map(|s| s.pending().not_kept).sum();
-    if lost > 0 { Err(format!("{lost} of {sent} spans were not kept open")) } else { Ok(()) }
+    if lost > 0 {
+        Err(format!("{lost} of {} spans were not kept open", meter.spans))
+    } else {
+        Ok(())
+    }
 }
 
 /// So many names, each sent twice, of two hundred services.
@@ -134,11 +151,12 @@ pub fn history(operations: usize) -> Result<(), String> {
 
 /// Detectors of all operations.
 pub fn watch(operations: usize) -> Result<(), String> {
-    let stock = Stock::new(operations, RATE, 4);
+    let mut stock = Stock::new(operations, RATE, 4);
     let since = Since::now();
     let mut watch = Watch::default();
     for i in 0..60 {
-        watch.observe(&stock.at(second(0), i), &stock.catalog);
+        let names = std::sync::Arc::clone(&stock.catalog);
+        watch.observe(stock.turn(second(0), i), &names);
         if matches!(i, 9 | 29 | 59) {
             tell(&format!("detectors after {} windows", i + 1), "MiB", since.grown());
         }
@@ -148,15 +166,13 @@ pub fn watch(operations: usize) -> Result<(), String> {
 
 /// An hour of log time, ten thousand operations on two shards.
 pub fn hour(rate: u64, judged: bool) -> Result<(), String> {
-    let mut traffic = Traffic::new(10_000, rate, 1);
-    for now in 1..=5 {
-        drop(traffic.until(second(now)));
-    }
+    let mut traffic = traffic(10_000, rate, true);
     let since = Since::now();
     let mut road = Road::new(&Settings { shards: 2, ..Settings::default() });
     let mut analyst = analyst::new(TWO_HOURS)?;
+    let mut meter = Meter::default();
     for now in 6..=3_600 {
-        let windows = road.run(&mut traffic, second(now), &mut Meter::default());
+        let windows = pass(&mut road, &mut traffic, now, &mut meter);
         if judged {
             for window in windows {
                 analyst.observe(window, &road.catalog());

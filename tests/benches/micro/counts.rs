@@ -2,7 +2,7 @@
 //! rounds of work. The difference is n rounds, and nothing else.
 
 use crate::report::Report;
-use crate::{BENCHES, Bench};
+use crate::{BENCHES, Bench, clock};
 use std::process::{Command, Stdio};
 
 /// Something whose instructions are counted.
@@ -73,6 +73,7 @@ pub fn child(what: &str, total: &str, n: &str) -> Result<(), String> {
     let number = |text: &str| text.parse::<usize>().map_err(|e| format!("{text}: {e}"));
     let mut all = BENCHES.iter().flat_map(|b| b.counts);
     let count = all.find(|c| c.what == what).ok_or_else(|| format!("{what}: nothing to count"))?;
+    clock::stop();
     println!("{}", (count.work)(number(total)?, number(n)?));
     Ok(())
 }

@@ -23,8 +23,8 @@ pub const BENCH: Bench = Bench {
 const QUIET: u64 = 240;
 /// Seconds in which each must be found.
 const PATIENCE: u64 = 120;
-/// Requests become slower by a half, all of it at one operation of theirs: a story of 1 % of all
-/// requests and, where that raises no event, the one of 13 %.
+/// Requests become slower by a half, all of it in one query: a story of 1 % of all requests and, where
+/// that raises no event, the one of 13 %.
 const SLOW: [Slow; 2] = [Slow { story: 8, share: 0.5 }, Slow { story: 0, share: 0.5 }];
 
 /// CPU nanoseconds of one window: close, merge, observe.

@@ -41,8 +41,8 @@ const LINES: [Line; STORY] = [
 ];
 /// The first line of the callee.
 const CALLEE: usize = 4;
-/// The line that a regression hits.
-const SLOW: usize = 5;
+/// The line that a regression hits: the callee's query.
+const SLOW: Line = LINES[6];
 
 /// An operation that has become slower.
 #[derive(Clone, Copy, Debug)]
@@ -183,8 +183,8 @@ impl Traffic {
         let id = |line: usize| SpanId((self.traces * STORY as u64 + line as u64).to_be_bytes());
         for (line, (kind, category, parent, from, to)) in LINES.into_iter().enumerate() {
             // What comes behind the slow one moves, what holds it grows.
-            let begins = whole * from / 100 + if line > SLOW { more } else { 0 };
-            let ends = whole * to / 100 + if matches!(line, 1 | 2) { 0 } else { more };
+            let begins = whole * from / 100 + if from >= SLOW.4 { more } else { 0 };
+            let ends = whole * to / 100 + if to > SLOW.3 { more } else { 0 };
             let span = SpanRecord {
                 trace: TraceId(u128::from(mix(self.traces)).to_be_bytes()),
                 span: id(line),

@@ -1,0 +1,116 @@
+//! OTLP bytes to a batch, beside prost that builds the same messages and drops them.
+
+use crate::counts::Count;
+use crate::report::Report;
+use crate::{Bench, clock};
+use longpole_collector::ingest::otlp::{self, DecodeLimits};
+use longpole_model::signal::Timestamp;
+use longpole_tests::load::catalog::Catalog;
+use longpole_tests::load::dice::Dice;
+use longpole_tests::load::template::Template;
+use longpole_tests::load::traces;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use std::hint::black_box;
+
+/// The subject.
+pub const BENCH: Bench = Bench {
+    name: "decode",
+    about: "requests of six services and 40 operations, 12 attributes a span",
+    time,
+    counts: &[
+        Count {
+            what: "decode 437 spans",
+            unit: "a span",
+            rounds: 40,
+            work: |t, n| count(437, t, n, walk),
+        },
+        Count {
+            what: "prost 437 spans",
+            unit: "a span",
+            rounds: 40,
+            work: |t, n| count(437, t, n, build),
+        },
+        Count {
+            what: "decode 16 spans",
+            unit: "a span",
+            rounds: 800,
+            work: |t, n| count(16, t, n, walk),
+        },
+        Count {
+            what: "prost 16 spans",
+            unit: "a span",
+            rounds: 800,
+            work: |t, n| count(16, t, n, build),
+        },
+    ],
+};
+
+const NOW: u64 = 1_790_000_000_000_000_000;
+/// Different requests, so that branches are not learnt by heart.
+const REQUESTS: usize = 64;
+const PASSES: usize = 15;
+/// Spans of a pass.
+const PASS: usize = 100_000;
+
+fn requests(spans: usize) -> Vec<Vec<u8>> {
+    let (catalog, mut dice) = (Catalog::new(40), Dice::new(1));
+    let form = |_| traces::request(&catalog, spans, &mut dice).encode_to_vec();
+    let forms = (0..REQUESTS).map(form);
+    let renewed = (1u64..).zip(forms).filter_map(|(serial, form)| {
+        let template = Template::new(&[], &form).ok()?;
+        let mut bytes = template.bytes().to_vec();
+        template.renew(&mut bytes, serial, NOW);
+        Some(bytes)
+    });
+    renewed.collect()
+}
+
+/// Spans read by the collector's own walk.
+fn walk(bytes: &[u8]) -> usize {
+    let read = otlp::traces(black_box(bytes), &DecodeLimits::default(), Some(Timestamp(NOW)));
+    black_box(read).map_or(0, |(batch, _)| batch.spans.len())
+}
+
+/// Spans built by prost.
+fn build(bytes: &[u8]) -> usize {
+    let Ok(message) = ExportTraceServiceRequest::decode(black_box(bytes)) else { return 0 };
+    let scopes = black_box(&message).resource_spans.iter().flat_map(|r| &r.scope_spans);
+    scopes.map(|s| s.spans.len()).sum()
+}
+
+fn time(report: &mut Report) -> Result<(), String> {
+    for spans in [437, 16] {
+        let requests = requests(spans);
+        let bytes: usize = requests.iter().map(Vec::len).sum();
+        report.value(
+            &format!("{spans} spans: a request"),
+            "bytes a span",
+            bytes as f64 / (requests.len() * spans) as f64,
+        );
+        let mut both = Vec::new();
+        for (who, read) in [("decode", walk as fn(&[u8]) -> usize), ("prost and drop", build)] {
+            let pass = || {
+                let rounds = PASS / (spans * REQUESTS);
+                let (seen, took) = clock::timed(|| {
+                    let all = (0..rounds).flat_map(|_| &requests);
+                    all.map(|r| read(r)).sum::<usize>()
+                });
+                (seen, took as f64 / seen as f64)
+            };
+            let passes: Vec<(usize, f64)> = (0..PASSES).map(|_| pass()).collect();
+            if passes.iter().any(|(seen, _)| !seen.is_multiple_of(REQUESTS * spans)) {
+                return Err(format!("{who}: not all spans of {spans} were read"));
+            }
+            let passes = passes.into_iter().map(|(_, took)| took).collect();
+            both.push(report.samples(&format!("{spans} spans: {who}"), "ns a span", passes));
+        }
+        report.value(&format!("{spans} spans: prost to decode"), "x", both[1] / both[0]);
+    }
+    Ok(())
+}
+
+fn count(spans: usize, _: usize, n: usize, read: fn(&[u8]) -> usize) -> u64 {
+    let requests = requests(spans);
+    requests.iter().cycle().take(n).map(|r| read(r) as u64).sum()
+}

@@ -1,0 +1,106 @@
+//! A scrape: totals of closed and open windows, as families, as text.
+
+use crate::analyst;
+use crate::counts::Count;
+use crate::report::Report;
+use crate::road::{Meter, Road};
+use crate::traffic::Traffic;
+use crate::windows::{RATE, SIZES, second};
+use crate::{Bench, clock};
+use longpole_core::catalog::Catalog;
+use longpole_core::engine::Settings;
+use longpole_core::engine::analyst::Analyst;
+use longpole_core::engine::snapshot::recent;
+use longpole_core::engine::totals::totals;
+use longpole_exporters::prometheus::{Dialect, encode, families};
+use longpole_model::signal::{SECOND, Tally, WindowSummary};
+use std::hint::black_box;
+
+/// The subject.
+pub const BENCH: Bench = Bench {
+    name: "scrape",
+    about: "eight shards after a minute of 100 k spans/s",
+    time,
+    counts: &[Count { what: "scrape", unit: "a scrape (1 k operations)", rounds: 1, work: count }],
+};
+
+const SECONDS: u64 = 60;
+const PASSES: usize = 7;
+
+/// A minute of traffic, observed.
+fn minute(operations: usize, rate: u64) -> Result<(Road, Analyst), String> {
+    let settings = Settings { shards: 8, ..Settings::default() };
+    let (mut road, mut traffic) = (Road::new(&settings), Traffic::new(operations, rate, 1));
+    let mut analyst = analyst::new(720)?;
+    for now in 1..=SECONDS {
+        for window in road.run(&mut traffic, second(now), &mut Meter::default()) {
+            analyst.observe(window, &road.catalog());
+        }
+    }
+    Ok((road, analyst))
+}
+
+/// What all shards have open.
+fn open(road: &Road) -> WindowSummary {
+    let mut open = WindowSummary::default();
+    road.shards.iter().for_each(|s| open.merge(&s.peek()));
+    open
+}
+
+fn text(analyst: &Analyst, open: &WindowSummary, spans: u64, catalog: &Catalog) -> String {
+    let totals = totals(analyst, open, spans, catalog);
+    encode(&families(&totals, &[], &[Dialect::Otel]))
+}
+
+fn time(report: &mut Report) -> Result<(), String> {
+    let mut all = Vec::new();
+    for operations in SIZES {
+        let (road, analyst) = minute(operations, RATE)?;
+        let (catalog, spans) = (road.catalog(), road.open_spans() as u64);
+        let mut passes: [Vec<f64>; 6] = Default::default();
+        let mut bytes = 0;
+        for _ in 0..PASSES {
+            let (open, peek) = clock::timed(|| open(&road));
+            let (taken, total) = clock::timed(|| totals(&analyst, &open, spans, &catalog));
+            let (rows, family) = clock::timed(|| families(&taken, &[], &[Dialect::Otel]));
+            let (text, encode) = clock::timed(|| encode(&rows));
+            let (_, snapshot) = clock::timed(|| {
+                black_box(recent(&analyst, &catalog, &Tally::default(), 300 * SECOND))
+            });
+            bytes = text.len();
+            let whole = total + family + encode;
+            let parts = [total, family, encode, whole, peek, snapshot];
+            for (passes, took) in passes.iter_mut().zip(parts) {
+                passes.push(clock::ms(took));
+            }
+        }
+        let seen = analyst.history().totals().red.len();
+        report.say(&format!("  {operations} operations, {seen} seen"));
+        let parts = [
+            "totals",
+            "families",
+            "encode",
+            "totals, families and encode",
+            "before them: shards asked what is open",
+            "beside them: tables of five minutes",
+        ];
+        for (what, passes) in parts.iter().zip(passes) {
+            let median = report.samples(&format!("{operations}: {what}"), "ms", passes);
+            if *what == parts[3] {
+                all.push(median);
+            }
+        }
+        report.value(&format!("{operations}: text"), "bytes", bytes as f64);
+    }
+    report.growth("totals, families and encode", &SIZES, &all);
+    Ok(())
+}
+
+fn count(_: usize, n: usize) -> u64 {
+    let Ok((road, analyst)) = minute(1_000, RATE / 20) else { return 0 };
+    let (open, catalog) = (open(&road), road.catalog());
+    for _ in 0..n {
+        black_box(text(&analyst, &open, 0, &catalog));
+    }
+    n as u64
+}

@@ -41,7 +41,7 @@ fn time(report: &mut Report) -> Result<(), String> {
         report.say(&format!("  {}", stock.describe()));
         let mut analyst = new(BEFORE + PASSES)?;
         let mut watch = Watch::default();
-        let mut history = History::new(KEPT);
+        let mut history = History::new(KEPT, usize::MAX);
         let mut passes: [Vec<f64>; 3] = Default::default();
         let small = operations < SIZES[2];
         let before = if small { BEFORE } else { KEPT - PASSES };

@@ -12,6 +12,7 @@ use longpole_model::signal::{
 };
 use longpole_tests::load::dice::{Dice, Zipf, mix};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Log time begins here.
 pub const BASE: Timestamp = Timestamp(1_700_000_000 * SECOND);
@@ -62,8 +63,7 @@ struct Place {
 
 /// Requests in order of arrival, for ever.
 pub struct Traffic {
-    resources: Vec<Resource>,
-    operations: Vec<OperationRow>,
+    operations: Vec<Arc<OperationRow>>,
     stories: Vec<Place>,
     zipf: Zipf,
     dice: Dice,
@@ -97,13 +97,15 @@ impl Traffic {
             Place { services: [caller, callee], median }
         };
         let stories: Vec<Place> = (0..count).map(place).collect();
-        let operations: Vec<OperationRow> = stories
-            .iter()
-            .enumerate()
-            .flat_map(|(i, place)| (0..STORY).map(move |line| operation(i, line, place)))
-            .collect();
+        let resources: Vec<Arc<Resource>> = (0..services).map(|i| Arc::new(resource(i))).collect();
+        let row = |(i, line): (usize, usize)| {
+            let story = stories.get(i)?;
+            let sender = resources.get(story.services[usize::from(line >= CALLEE)])?;
+            Some(Arc::new(operation(i, line, story, sender)))
+        };
+        let lines = (0..count).flat_map(|i| (0..STORY).map(move |line| (i, line)));
+        let operations: Vec<Arc<OperationRow>> = lines.filter_map(row).collect();
         Self {
-            resources: (0..services).map(resource).collect(),
             named: vec![(0, 0); operations.len()],
             operations,
             zipf: Zipf::new(count),
@@ -159,7 +161,8 @@ impl Traffic {
         let mut arrived = std::mem::take(&mut self.rest);
         arrived.extend(self.coming.pop_front().into_iter().flatten());
         let rows = &self.operations;
-        arrived.sort_by_key(|s| rows.get(s.operation as usize).map_or(0, |o| o.resource));
+        arrived
+            .sort_by_key(|s| rows.get(s.operation as usize).map(|o| o.resource.service.as_str()));
         let requests = (arrived.len() / REQUEST) as u64;
         for (i, spans) in (0u64..).zip(arrived.chunks_exact(REQUEST)) {
             let batch = self.batch(spans);
@@ -213,7 +216,6 @@ impl Traffic {
     fn batch(&mut self, spans: &[SpanRecord]) -> Batch {
         self.requests += 1;
         let mut batch = Batch { texts: vec!["timeout".to_owned()], ..Batch::default() };
-        let mut senders: Vec<u32> = Vec::new();
         for (i, span) in (0u32..).zip(spans) {
             let at = span.operation as usize;
             let (Some(row), Some(named)) = (self.operations.get(at), self.named.get_mut(at)) else {
@@ -221,13 +223,7 @@ impl Traffic {
             };
             if named.0 != self.requests {
                 *named = (self.requests, batch.operations.len() as u32);
-                let known = senders.iter().position(|s| *s == row.resource);
-                let sender = known.unwrap_or_else(|| {
-                    senders.push(row.resource);
-                    batch.resources.extend(self.resources.get(row.resource as usize).cloned());
-                    senders.len() - 1
-                });
-                batch.operations.push(OperationRow { resource: sender as u32, ..row.clone() });
+                batch.operations.push(Arc::clone(row));
             }
             if span.status == StatusCode::Error {
                 let error = KnownAttribute { span: i, key: AttributeKey::ErrorType, text: 0 };
@@ -256,9 +252,9 @@ fn resource(i: usize) -> Resource {
     }
 }
 
-/// Line `line` of story `i`; the resource is an index into all of them.
-fn operation(i: usize, line: usize, place: &Place) -> OperationRow {
-    let [caller, callee] = place.services;
+/// Line `line` of story `i`.
+fn operation(i: usize, line: usize, place: &Place, sender: &Arc<Resource>) -> OperationRow {
+    let [_, callee] = place.services;
     let (kind, category, ..) = LINES[line];
     let (name, peer) = match line {
         0 => (format!("GET /api/v1/things-{i}/{{id}}"), String::new()),
@@ -267,6 +263,5 @@ fn operation(i: usize, line: usize, place: &Place) -> OperationRow {
         4 => (format!("shop.v1.Things/Get{i}"), String::new()),
         _ => (format!("shop::rules::apply_{i}_{line}"), String::new()),
     };
-    let resource = if line < CALLEE { caller } else { callee };
-    OperationRow { resource: resource as u32, kind, category, name, peer }
+    OperationRow { resource: Arc::clone(sender), kind, category, name, peer }
 }

@@ -15,6 +15,7 @@ use longpole_model::signal::{
     Weight, WindowSummary,
 };
 use longpole_tests::load::dice::mix;
+use std::sync::Arc;
 
 /// Bytes of an open span.
 const OPEN: f64 = 64.0;
@@ -110,12 +111,15 @@ pub fn attack(names: usize) -> Result<(), String> {
 
 /// A request of one service in which each span has a name of its own.
 fn strange(service: usize, spans: std::ops::Range<usize>, names: usize, at: Timestamp) -> Batch {
-    let resource =
-        Resource { service: format!("service-{service}"), named: true, ..Resource::default() };
-    let operation = |i: usize| OperationRow {
-        kind: SpanKind::Server,
-        name: format!("GET /users/{:016x}", mix((i % names) as u64 + 1)),
-        ..OperationRow::default()
+    let service = format!("service-{service}");
+    let resource = Arc::new(Resource { service, named: true, ..Resource::default() });
+    let operation = |i: usize| {
+        Arc::new(OperationRow {
+            resource: Arc::clone(&resource),
+            kind: SpanKind::Server,
+            name: format!("GET /users/{:016x}", mix((i % names) as u64 + 1)),
+            ..OperationRow::default()
+        })
     };
     let span = |(operation, i): (u32, usize)| SpanRecord {
         trace: TraceId(u128::from(mix(i as u64 + 1)).to_be_bytes()),
@@ -128,7 +132,6 @@ fn strange(service: usize, spans: std::ops::Range<usize>, names: usize, at: Time
         ..SpanRecord::default()
     };
     Batch {
-        resources: vec![resource],
         operations: spans.clone().map(operation).collect(),
         spans: (0..).zip(spans).map(span).collect(),
         ..Batch::default()
@@ -139,7 +142,7 @@ fn strange(service: usize, spans: std::ops::Range<usize>, names: usize, at: Time
 pub fn history(operations: usize) -> Result<(), String> {
     let stock = Stock::new(operations, RATE, 4);
     let since = Since::now();
-    let mut history = History::new(TWO_HOURS);
+    let mut history = History::new(TWO_HOURS, Limits::default().history_bytes);
     let mut kept = 0;
     while kept < TWO_HOURS && since.grown() < ENOUGH {
         history.push(stock.at(second(0), kept));

@@ -10,7 +10,7 @@ use super::open::OpenSpan;
 use super::partition::Partition;
 use super::segment::Evaluator;
 use super::series::{Observed, SeriesTable};
-use super::tables::{OpenWindow, RedTable};
+use super::tables::{OpenWindow, RedTable, Sizes};
 use super::windows::{Sink, Windows};
 use super::work::Work;
 use crate::catalog::{MappedSeries, RedId, RedRow};
@@ -259,7 +259,7 @@ impl Aggregator {
         let silent = self.windows.first().is_none_or(|w| w.start > first.start);
         if known && silent && self.tally != Tally::default() {
             // Counters do not wait for a window with spans in it.
-            summaries.push(self.summary(OpenWindow::new(first)));
+            summaries.push(self.summary(OpenWindow::new(first, Sizes::default())));
         }
         self.close_before(until, summaries);
         self.closed = until;

@@ -68,18 +68,46 @@ pub struct OpenWindow {
     errors: usize,
 }
 
+/// Rows of a window: the next one is given room for as many, instead of growing table by table.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sizes {
+    red: usize,
+    entries: usize,
+    paths: usize,
+    sites: usize,
+    edges: usize,
+    series: usize,
+}
+
+fn table<K, V>(rows: usize) -> HashMap<K, V, IdHash> {
+    HashMap::with_capacity_and_hasher(rows, IdHash::default())
+}
+
 impl OpenWindow {
-    pub fn new(window: Window) -> Self {
+    /// An empty window with room for `sizes`.
+    pub fn new(window: Window, sizes: Sizes) -> Self {
         Self {
             window,
-            red: RedTable::default(),
-            entries: HashMap::default(),
-            paths: HashMap::default(),
-            sites: HashMap::default(),
-            edges: HashMap::default(),
-            series: HashMap::default(),
+            red: RedTable(Vec::with_capacity(sizes.red)),
+            entries: table(sizes.entries),
+            paths: table(sizes.paths),
+            sites: table(sizes.sites),
+            edges: table(sizes.edges),
+            series: table(sizes.series),
             faults: HashMap::default(),
             errors: 0,
+        }
+    }
+
+    /// How many rows it has.
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            red: self.red.0.len(),
+            entries: self.entries.len(),
+            paths: self.paths.len(),
+            sites: self.sites.len(),
+            edges: self.edges.len(),
+            series: self.series.len(),
         }
     }
 

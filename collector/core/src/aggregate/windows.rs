@@ -5,7 +5,7 @@
 use super::clock::Clock;
 use super::codes::{EntryCode, PathCode, SiteCode};
 use super::segment::{Call, Rows};
-use super::tables::OpenWindow;
+use super::tables::{OpenWindow, Sizes};
 use longpole_model::signal::{EdgeKey, EntryValue, PathValue, Timestamp, Window};
 
 /// Open windows, by start; few at a time.
@@ -15,6 +15,8 @@ pub struct Windows {
     open: Vec<OpenWindow>,
     /// The window asked for last.
     last: usize,
+    /// Rows of the window closed last.
+    sizes: Sizes,
     /// Rows that the cap folded or kept out.
     pub overflow_rows: u64,
 }
@@ -22,7 +24,7 @@ pub struct Windows {
 impl Windows {
     /// None open yet; each may have `rows_cap` profile rows.
     pub fn new(rows_cap: usize) -> Self {
-        Self { rows_cap, open: Vec::new(), last: 0, overflow_rows: 0 }
+        Self { rows_cap, open: Vec::new(), last: 0, sizes: Sizes::default(), overflow_rows: 0 }
     }
 
     /// The tables of a window, made when they are new.
@@ -32,7 +34,7 @@ impl Windows {
             self.last = match self.open.binary_search_by_key(&window.start, |w| w.window.start) {
                 Ok(i) => i,
                 Err(i) => {
-                    self.open.insert(i, OpenWindow::new(window));
+                    self.open.insert(i, OpenWindow::new(window, self.sizes));
                     i
                 }
             };
@@ -54,7 +56,9 @@ impl Windows {
             return None;
         }
         self.last = 0;
-        Some(self.open.remove(0))
+        let window = self.open.remove(0);
+        self.sizes = window.sizes();
+        Some(window)
     }
 
     /// The oldest open window.

@@ -7,7 +7,7 @@
 use super::{Shift, Stretch};
 use crate::catalog::Catalog;
 use crate::stats::{median, robust_sigma};
-use longpole_model::signal::{Role, SeriesId, SeriesIdentity, WindowSummary};
+use longpole_model::signal::{Role, SeriesId, SeriesIdentity, SeriesSummary, Window};
 use std::collections::BTreeMap;
 
 /// How one series changed.
@@ -125,11 +125,14 @@ fn normal(identity: &SeriesIdentity, value: f64) -> f64 {
 const SHARE_NOISE: f64 = 0.005;
 
 /// (seconds, value) per window that has any.
-fn values(windows: &[WindowSummary], catalog: &Catalog) -> BTreeMap<SeriesId, Vec<(f64, f64)>> {
+fn values(
+    windows: &[(Window, Vec<(SeriesId, SeriesSummary)>)],
+    catalog: &Catalog,
+) -> BTreeMap<SeriesId, Vec<(f64, f64)>> {
     let mut out: BTreeMap<SeriesId, Vec<(f64, f64)>> = BTreeMap::new();
-    for w in windows {
-        let at = w.window.start.0 as f64 / 1e9;
-        for (id, s) in &w.series {
+    for (window, series) in windows {
+        let at = window.start.0 as f64 / 1e9;
+        for (id, s) in series {
             if let (Some(v), Some(identity)) = (s.value(), catalog.series().get(id.0 as usize)) {
                 out.entry(*id).or_default().push((at, normal(identity, v)));
             }

@@ -2,7 +2,7 @@
 //!
 //! Blocks of the baseline give each signal its own spread: how much it moves when nothing is wrong.
 
-use longpole_model::signal::{SECOND, Window, WindowSummary};
+use longpole_model::signal::{SECOND, SeriesId, SeriesSummary, Window, WindowSummary};
 
 /// Windows of a stretch, merged as a whole and in blocks of a minute.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +11,9 @@ pub struct Stretch {
     pub all: WindowSummary,
     /// Blocks, oldest first.
     pub blocks: Vec<WindowSummary>,
-    /// The windows themselves, oldest first.
-    pub windows: Vec<WindowSummary>,
+    /// What metric series did in each window, oldest first. The rest of a window is in its block: at ten
+    /// thousand operations one is tens of megabytes.
+    pub windows: Vec<(Window, Vec<(SeriesId, SeriesSummary)>)>,
 }
 
 /// Length of a block: long enough to hold a few requests of a quiet service, short enough that a
@@ -31,7 +32,7 @@ impl Stretch {
                 Some(block) if cell.contains(block.window.start) => block.merge(w),
                 _ => out.blocks.push(w.clone()),
             }
-            out.windows.push(w.clone());
+            out.windows.push((w.window, w.series.clone()));
         }
         for block in &out.blocks {
             out.all.merge(block);

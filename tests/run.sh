@@ -69,7 +69,9 @@ else
     echo "!! Prometheus cannot be installed: tests/tests/prometheus_scrape.rs is SKIPPED"
 fi
 
-step "binaries" cargo build --workspace --bins
+# Binaries and tests at once: built apart, half of the dependencies are built twice, since the tests ask more
+# features of them.
+step "binaries and tests" cargo build --workspace --bins --tests
 step "format" cargo fmt --all --check
 step "lints" cargo clippy --workspace --all-targets -- -D warnings
 step "docs" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet

@@ -1,8 +1,8 @@
 //! A live series of histograms against its own decayed past.
 //!
 //! For each of three quantiles: how many requests are above the reference's quantile plus 5 %,
-//! standardised with the over-dispersion between windows actually seen, clipped, into a one-sided
-//! CUSUM (Page 1954). The reference lags, so that a slow onset does not teach itself, and freezes
+//! standardised with the over-dispersion between windows actually seen, clipped, into one-sided
+//! CUSUMs (Page 1954). The reference lags, so that a slow onset does not teach itself, and freezes
 //! from the onset of an alarm until the series is itself again. Failures take the same road with a
 //! Beta prior. Work per window is one pass over buckets.
 
@@ -18,10 +18,6 @@ use std::collections::VecDeque;
 /// Settings of a live detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// CUSUM allowance, in standard deviations.
-    pub allowance: f64,
-    /// CUSUM threshold.
-    pub threshold: f64,
     /// Standardised counts are clipped at this.
     pub clip: f64,
     /// Windows by which the reference lags.
@@ -39,18 +35,22 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            allowance: 0.75,
-            threshold: 10.0,
-            clip: 4.0,
-            lag: 8,
-            decay: 0.99,
-            warmup: 3,
-            least: 50,
-            patience: 60,
-        }
+        Self { clip: 4.0, lag: 8, decay: 0.99, warmup: 3, least: 50, patience: 60 }
     }
 }
+
+/// A one-sided CUSUM.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Test {
+    /// Allowance, in standard deviations.
+    pub allowance: f64,
+    /// Threshold.
+    pub threshold: f64,
+}
+
+/// Two run side by side: one for what is soon clear, one for what is faint and stays.
+pub const TESTS: [Test; 2] =
+    [Test { allowance: 0.75, threshold: 9.0 }, Test { allowance: 0.5, threshold: 12.0 }];
 
 /// Quantiles that are watched.
 pub const QUANTILES: [f64; 3] = [0.5, 0.9, 0.97];
@@ -60,6 +60,11 @@ const MARGIN: f64 = 0.05;
 const LEAST_NS: u64 = 500_000;
 /// Excess of the share of slow requests below which nothing is raised.
 const LEAST_EXCESS: f64 = 0.03;
+/// Windows behind an alarm, pooled, must still be this far above what is expected (one in twenty
+/// would be by chance) ...
+const LASTS: f64 = 1.645;
+/// ... at the latest this many windows behind it; else it went away by itself.
+const WAIT: u32 = 6;
 /// An alarm that stands is raised again when its quantile is this much worse than when it was raised.
 const WORSE: f64 = 2.0;
 
@@ -82,6 +87,16 @@ pub enum Watched {
     },
     /// Failed requests.
     Failed,
+}
+
+impl Watched {
+    /// Which of [`QUANTILES`]; `None` for failures.
+    fn index(self) -> Option<usize> {
+        match self {
+            Self::Slow { quantile, .. } => QUANTILES.iter().position(|q| *q == quantile),
+            Self::Failed => None,
+        }
+    }
 }
 
 /// An alarm with its numbers.
@@ -145,6 +160,37 @@ impl Live {
         self.alarmed
     }
 
+    /// Whether what was raised goes on, by the windows tested since: `None` while none was, or
+    /// while they could still be either.
+    pub fn lasts(&self, watched: Watched) -> Option<bool> {
+        if !self.alarmed {
+            return Some(false);
+        }
+        let cusum = match watched.index() {
+            Some(i) => &self.slow[i],
+            None => &self.failed,
+        };
+        let (n, pooled) = cusum.pooled()?;
+        match pooled >= LASTS {
+            true => Some(true),
+            false => (n >= WAIT).then_some(false),
+        }
+    }
+
+    /// What was raised went away by itself: the next time is another story.
+    pub fn withdraw(&mut self, watched: Watched) {
+        match watched.index() {
+            Some(i) => {
+                self.raised[i] = None;
+                self.slow[i].reset();
+            }
+            None => {
+                self.failures_raised = false;
+                self.failed.reset();
+            }
+        }
+    }
+
     /// Takes the next window: durations (in parts), requests counted, failed ones counted. Gives back
     /// the alarms that this window raised; while one stands, no further ones.
     pub fn observe(&mut self, durations: &[Sketch], n: u64, failed: u64) -> Vec<Alarm> {
@@ -177,14 +223,14 @@ impl Live {
                 let (limit, p) = self.reference.above(quantile);
                 let slow =
                     (window.weight_above(limit) as f64 / weight as f64 * n as f64).round() as u64;
-                let mut verdict = self.slow[i].step(&self.settings, at, n, slow, p);
+                let mut verdict = self.slow[i].step(&self.settings, at, (n, slow), p);
                 quiet &= self.slow[i].quiet();
                 // The floor of the effect: the window's own quantile must lie above the limit, or
                 // half as many requests again as expected.
                 let seen_ns = seen[i];
                 let excess = verdict.observed - verdict.expected;
                 let many = verdict.observed > 1.5 * verdict.expected && excess > LEAST_EXCESS;
-                if verdict.statistic <= self.settings.threshold || !(seen_ns > limit || many) {
+                if !verdict.passed() || !(seen_ns > limit || many) {
                     continue;
                 }
                 match self.raised[i] {
@@ -196,6 +242,7 @@ impl Live {
                     Some(_) => continue,
                 }
                 self.raised[i] = Some(seen_ns);
+                self.slow[i].raise();
                 let limit_ns = bucket_high(bucket_of(limit));
                 alarms.push(Alarm {
                     watched: Watched::Slow { quantile, limit_ns, seen_ns },
@@ -203,11 +250,12 @@ impl Live {
                 });
             }
             let p = self.reference.failure_share();
-            let verdict = self.failed.step(&self.settings, at, n, failed, p);
+            let verdict = self.failed.step(&self.settings, at, (n, failed), p);
             quiet &= self.failed.quiet();
             let big = verdict.observed >= verdict.expected + 0.01;
-            if verdict.statistic > self.settings.threshold && big && !self.failures_raised {
+            if verdict.passed() && big && !self.failures_raised {
                 self.failures_raised = true;
+                self.failed.raise();
                 alarms.push(Alarm { watched: Watched::Failed, verdict });
             }
         }
@@ -236,16 +284,16 @@ impl Live {
         if self.alarmed {
             return Vec::new();
         }
-        let half = self.settings.threshold / 2.0;
+        let half = |v: &Verdict| v.statistic > v.threshold / 2.0;
         let slow = self.slow.iter().zip(QUANTILES).filter_map(|(c, quantile)| {
-            let verdict = c.last(&self.settings).filter(|v| v.statistic > half)?;
+            let verdict = c.last().filter(half)?;
             let (limit_ns, _) = self.reference.above(quantile);
             Some(Alarm {
                 watched: Watched::Slow { quantile, limit_ns, seen_ns: limit_ns },
                 verdict,
             })
         });
-        let failed = self.failed.last(&self.settings).filter(|v| v.statistic > half);
+        let failed = self.failed.last().filter(half);
         slow.chain(failed.map(|verdict| Alarm { watched: Watched::Failed, verdict })).collect()
     }
 

@@ -1,6 +1,6 @@
-//! A one-sided CUSUM over standardised binomial counts.
+//! One-sided CUSUMs over standardised binomial counts.
 
-use super::Settings;
+use super::{Settings, TESTS};
 use crate::stats::{CHI_SQUARED_MEDIAN, median};
 
 /// The state of one test, and what it rests on.
@@ -26,23 +26,47 @@ pub struct Verdict {
     pub dispersion: f64,
 }
 
+impl Verdict {
+    /// Whether it says more than chance does.
+    pub fn passed(&self) -> bool {
+        self.statistic > self.threshold
+    }
+}
+
 /// Residuals remembered for the dispersion.
 const MEMORY: usize = 64;
 
-/// One CUSUM.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Cusum {
+/// A run of windows above what is expected.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
     statistic: f64,
     since: u64,
-    until: u64,
     n: u64,
     k: u64,
+}
+
+/// The CUSUMs of one measure: each of [`TESTS`](super::TESTS) has its run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cusum {
+    runs: [Run; TESTS.len()],
+    until: u64,
     expected: f64,
     squares: Vec<f32>,
     at: usize,
     /// Dispersion by the squares; `None` until it is asked for.
     spread: Option<f64>,
     last_z: f64,
+    /// Sum and number of standardised counts since it was raised.
+    since_raised: Option<(f64, u32)>,
+}
+
+/// Signed root of a binomial count's deviance: close to a normal deviate even where few are expected
+/// and the count itself is skewed (McCullagh and Nelder 1989, section 2.4).
+fn deviance(n: f64, k: f64, p: f64) -> f64 {
+    let part =
+        |seen: f64, expected: f64| if seen > 0.0 { seen * (seen / expected).ln() } else { 0.0 };
+    let whole = 2.0 * (part(k, n * p) + part(n - k, n * (1.0 - p)));
+    whole.max(0.0).sqrt().copysign(k - n * p)
 }
 
 impl Cusum {
@@ -51,25 +75,28 @@ impl Cusum {
         &mut self,
         settings: &Settings,
         (from, until): (u64, u64),
-        n: u64,
-        k: u64,
+        (n, k): (u64, u64),
         p: f64,
     ) -> Verdict {
         let p = p.clamp(1e-4, 0.99);
-        let nf = n as f64;
-        let residual = (k as f64 - nf * p) / (nf * p * (1.0 - p)).sqrt();
+        let residual = deviance(n as f64, k as f64, p);
         let z = (residual / self.spread().sqrt()).clamp(-settings.clip, settings.clip);
         self.last_z = z;
-        if self.statistic <= 0.0 {
-            (self.since, self.n, self.k) = (from, 0, 0);
+        if let Some((sum, n)) = &mut self.since_raised {
+            (*sum, *n) = (*sum + z, *n + 1);
         }
-        self.statistic = (self.statistic + z - settings.allowance).max(0.0);
-        self.n += n;
-        self.k += k;
+        for (run, test) in self.runs.iter_mut().zip(TESTS) {
+            if run.statistic <= 0.0 {
+                *run = Run { since: from, ..Run::default() };
+            }
+            run.statistic = (run.statistic + z - test.allowance).max(0.0);
+            run.n += n;
+            run.k += k;
+        }
         self.until = until;
         self.expected = p;
         // Windows of a run that may be an alarm say nothing about the usual spread.
-        if self.statistic < settings.threshold / 2.0 {
+        if self.clearest().0 < 0.5 {
             let square = (residual * residual) as f32;
             if self.squares.len() < MEMORY {
                 self.squares.push(square);
@@ -80,7 +107,15 @@ impl Cusum {
             self.spread = None;
         }
         let dispersion = self.spread();
-        self.verdict(settings, dispersion)
+        self.verdict(dispersion)
+    }
+
+    /// The run that is nearest to its threshold or furthest above it: the statistic as a multiple of
+    /// that, the run, the threshold.
+    fn clearest(&self) -> (f64, Run, f64) {
+        let all = self.runs.iter().zip(TESTS);
+        let all = all.map(|(run, test)| (run.statistic / test.threshold, *run, test.threshold));
+        all.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()
     }
 
     fn spread(&mut self) -> f64 {
@@ -97,16 +132,17 @@ impl Cusum {
         (median(&squares) / CHI_SQUARED_MEDIAN).max(1.0)
     }
 
-    fn verdict(&self, settings: &Settings, dispersion: f64) -> Verdict {
-        let n = self.n.max(1) as f64;
-        let observed = self.k as f64 / n;
+    fn verdict(&self, dispersion: f64) -> Verdict {
+        let (_, run, threshold) = self.clearest();
+        let n = run.n.max(1) as f64;
+        let observed = run.k as f64 / n;
         let half = 1.96 * (dispersion * observed * (1.0 - observed) / n).sqrt();
         Verdict {
-            statistic: self.statistic,
-            threshold: settings.threshold,
-            since: self.since,
+            statistic: run.statistic,
+            threshold,
+            since: run.since,
             until: self.until,
-            n: self.n,
+            n: run.n,
             expected: self.expected,
             observed,
             interval: [(observed - half).max(0.0), (observed + half).min(1.0)],
@@ -119,13 +155,26 @@ impl Cusum {
         self.last_z < 1.0
     }
 
+    /// An alarm is told: what comes from now on says whether it lasts.
+    pub(super) fn raise(&mut self) {
+        self.since_raised = Some((0.0, 0));
+    }
+
+    /// Windows tested since it was raised, and their counts pooled: a standard normal deviate if
+    /// nothing is wrong any more.
+    pub(super) fn pooled(&self) -> Option<(u32, f64)> {
+        let (sum, n) = self.since_raised.filter(|(_, n)| *n > 0)?;
+        Some((n, sum / f64::from(n).sqrt()))
+    }
+
     /// The verdict as it stands, if anything was tested.
-    pub(super) fn last(&self, settings: &Settings) -> Option<Verdict> {
-        (self.n > 0).then(|| self.verdict(settings, self.dispersion()))
+    pub(super) fn last(&self) -> Option<Verdict> {
+        (self.runs[0].n > 0).then(|| self.verdict(self.dispersion()))
     }
 
     /// Back to the start; the spread is kept.
     pub(super) fn reset(&mut self) {
-        (self.statistic, self.n, self.k) = (0.0, 0, 0);
+        self.runs = Default::default();
+        self.since_raised = None;
     }
 }

@@ -1,27 +1,76 @@
-//! Every operation's live detectors, and the funnel behind them: an alarm must still stand two
-//! windows later, or it was a blip.
+//! Every operation's live detectors, and the funnel behind them: what alarmed must go on for two more
+//! windows, or it was a blip.
 
 use crate::catalog::Catalog;
-use crate::detect::live::{Live, Settings};
+use crate::detect::live::{Live, Settings, Watched};
 use crate::detect::placebo::Placebo;
 use crate::detect::rate::{Moved, Rate};
-use crate::engine::regressions::{by_operation, from_alarm};
+use crate::engine::regressions::from_alarm;
 use longpole_model::finding::{Confirmation, Direction, Measure, PlaceboRow, Regression};
 use longpole_model::signal::{
-    Operation, OperationId, RedSummary, Timestamp, Window, WindowSummary,
+    Operation, OperationId, RedKey, RedSummary, Timestamp, Window, WindowSummary,
 };
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::VecDeque;
 
 /// Windows that an alarm has to last.
 const LAST: u64 = 2;
+/// Windows of which it is known when they were: a day of ten-second ones.
+const REMEMBERED: usize = 8_640;
 
 #[derive(Debug)]
 struct Series {
     live: Live,
     rate: Rate,
-    /// Index of the first window it saw.
+    /// Index of the first window it saw, and when that began.
     first: u64,
+    began: Timestamp,
     samples: u64,
+}
+
+impl Series {
+    fn new(first: u64, began: Timestamp) -> Self {
+        let live = Live::new(Settings::default());
+        Self { live, rate: Rate::default(), first, began, samples: 0 }
+    }
+}
+
+/// When windows were, by index; the latest ones.
+#[derive(Debug, Default)]
+struct Windows {
+    latest: VecDeque<Window>,
+    /// Windows that were let go.
+    gone: u64,
+}
+
+impl Windows {
+    /// Adds one; gives back its index.
+    fn push(&mut self, window: Window) -> u64 {
+        if self.latest.len() == REMEMBERED {
+            self.latest.pop_front();
+            self.gone += 1;
+        }
+        self.latest.push_back(window);
+        self.gone + self.latest.len() as u64 - 1
+    }
+
+    /// When window `index` began; of one that was let go, when the oldest known did.
+    fn start(&self, index: u64) -> Timestamp {
+        let at = index.saturating_sub(self.gone) as usize;
+        self.latest.get(at).or(self.latest.back()).map(|w| w.start).unwrap_or_default()
+    }
+}
+
+/// RED by operation, versions taken together, from rows sorted by both.
+fn by_operation(
+    rows: &[(RedKey, RedSummary)],
+) -> impl Iterator<Item = (OperationId, Cow<'_, RedSummary>)> {
+    rows.chunk_by(|(a, _), (b, _)| a.operation == b.operation).filter_map(|versions| {
+        let ((key, first), others) = versions.split_first()?;
+        let mut red = Cow::Borrowed(first);
+        others.iter().for_each(|(_, other)| red.to_mut().merge(other));
+        Some((key.operation, red))
+    })
 }
 
 /// An alarm that has to last.
@@ -29,6 +78,8 @@ struct Series {
 struct Pending {
     operation: OperationId,
     regression: Regression,
+    /// What was raised; `None` of a rate.
+    watched: Option<Watched>,
     due: u64,
 }
 
@@ -38,10 +89,10 @@ pub type Alarmed = (OperationId, Regression);
 /// All series.
 #[derive(Debug, Default)]
 pub struct Watch {
-    series: BTreeMap<OperationId, Series>,
+    /// By operation id, which are given out in order.
+    series: Vec<Option<Box<Series>>>,
     pending: Vec<Pending>,
-    /// Starts of all windows seen, by index.
-    windows: Vec<Window>,
+    windows: Windows,
     placebo: Placebo,
     blips: u64,
 }
@@ -49,21 +100,20 @@ pub struct Watch {
 impl Watch {
     /// Takes a window; gives back the regressions that it confirmed.
     pub fn observe(&mut self, summary: &WindowSummary, catalog: &Catalog) -> Vec<Alarmed> {
-        let index = self.windows.len() as u64;
-        self.windows.push(summary.window);
-        let seen = by_operation(summary);
-        for id in seen.keys() {
-            self.series.entry(*id).or_insert_with(|| Series {
-                live: Live::new(Settings::default()),
-                rate: Rate::default(),
-                first: index,
-                samples: 0,
-            });
-        }
+        let index = self.windows.push(summary.window);
         let nothing = RedSummary::default();
         let factor = self.placebo.threshold_factor();
-        for (id, s) in &mut self.series {
-            let red = seen.get(id).unwrap_or(&nothing);
+        let mut seen = by_operation(&summary.red).peekable();
+        let known = summary.red.last().map_or(0, |(k, _)| k.operation.0 as usize + 1);
+        self.series.resize_with(self.series.len().max(known), || None);
+        for (id, slot) in (0..).map(OperationId).zip(&mut self.series) {
+            let red = seen.next_if(|(of, _)| *of == id).map(|(_, red)| red);
+            let s = match (slot, &red) {
+                (Some(s), _) => s,
+                (None, None) => continue,
+                (slot, Some(_)) => slot.insert(Box::new(Series::new(index, summary.window.start))),
+            };
+            let red = red.as_deref().unwrap_or(&nothing);
             self.placebo.observe(&red.halves, summary.window.seconds());
             let alarms = s.live.observe(&red.halves, red.spans, red.failed);
             // A window that shards missed says nothing about rates.
@@ -71,50 +121,58 @@ impl Watch {
                 0 => s.rate.observe(red.weight as f64 / 65_536.0),
                 _ => None,
             };
-            let Some(operation) = catalog.operation_of(*id) else { continue };
-            let at = |local: u64| {
-                let i = (s.first + local) as usize;
-                self.windows.get(i).or(self.windows.last()).copied().unwrap_or_default()
-            };
-            let start = at(0).start;
+            let Some(operation) = catalog.operation_of(id) else { continue };
+            let (windows, start) = (&self.windows, s.began);
             for alarm in
                 alarms.iter().filter(|a| a.verdict.statistic > a.verdict.threshold * factor)
             {
-                let since = at(alarm.verdict.since).start;
+                let since = windows.start(s.first + alarm.verdict.since);
                 let samples = (s.samples + red.spans).saturating_sub(alarm.verdict.n);
                 let baseline = (Window { start, end: since }, samples);
                 let window = Window { start: since, end: summary.window.end };
                 let regression =
                     from_alarm(operation, alarm, baseline, window, since, Confirmation::Confirmed);
-                self.pending.push(Pending { operation: *id, regression, due: index + LAST });
+                let (watched, due) = (Some(alarm.watched), index + LAST);
+                self.pending.push(Pending { operation: id, regression, watched, due });
             }
             if let Some(m) = moved {
-                let since = at(m.since).start;
+                let since = windows.start(s.first + m.since);
                 let baseline = Window { start, end: since };
                 let window = Window { start: since, end: summary.window.end };
                 let regression = rate_regression(operation, &m, baseline, window, s.samples);
                 // The CUSUM of counts has lasted already: it needs several windows to pass.
-                self.pending.push(Pending { operation: *id, regression, due: index + LAST });
+                let due = index + LAST;
+                self.pending.push(Pending { operation: id, regression, watched: None, due });
             }
             s.samples += red.spans;
         }
         self.confirm(index, summary.window.end)
     }
 
-    /// Alarms whose time has come: confirmed if their series still stands in alarm.
+    /// Alarms whose time has come: confirmed if what was raised goes on, dropped as blips if not;
+    /// those that could still be either wait.
     fn confirm(&mut self, index: u64, now: Timestamp) -> Vec<Alarmed> {
-        let (due, pending): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.pending).into_iter().partition(|p| p.due <= index);
-        self.pending = pending;
         let mut out = Vec::new();
-        for mut p in due {
-            let lasts = p.regression.measure == Measure::Rate
-                || self.series.get(&p.operation).is_some_and(|s| s.live.alarmed());
-            if lasts {
-                p.regression.window.end = now;
-                out.push((p.operation, p.regression));
-            } else {
-                self.blips += 1;
+        for mut p in std::mem::take(&mut self.pending) {
+            let slot = self.series.get_mut(p.operation.0 as usize).and_then(Option::as_mut);
+            let lasts = match (p.watched, &slot) {
+                _ if p.due > index => None,
+                (Some(watched), Some(series)) => series.live.lasts(watched),
+                (Some(_), None) => Some(false),
+                (None, _) => Some(true),
+            };
+            match (lasts, slot) {
+                (None, _) => self.pending.push(p),
+                (Some(true), _) => {
+                    p.regression.window.end = now;
+                    out.push((p.operation, p.regression));
+                }
+                (Some(false), series) => {
+                    self.blips += 1;
+                    if let (Some(watched), Some(series)) = (p.watched, series) {
+                        series.live.withdraw(watched);
+                    }
+                }
             }
         }
         out
@@ -125,20 +183,17 @@ impl Watch {
     pub fn pending(&mut self, catalog: &Catalog) -> Vec<Alarmed> {
         let pending = std::mem::take(&mut self.pending).into_iter();
         let mut out: Vec<Alarmed> = pending.map(|p| (p.operation, p.regression)).collect();
-        let end = self.windows.last().map(|w| w.end).unwrap_or_default();
-        for (id, s) in &self.series {
-            let Some(operation) = catalog.operation_of(*id) else { continue };
-            let at = |local: u64| {
-                let i = (s.first + local) as usize;
-                self.windows.get(i).map(|w| w.start).unwrap_or_default()
-            };
+        let end = self.windows.latest.back().map(|w| w.end).unwrap_or_default();
+        for (id, s) in (0..).map(OperationId).zip(&self.series) {
+            let Some(s) = s else { continue };
+            let Some(operation) = catalog.operation_of(id) else { continue };
             for alarm in s.live.pending_alarms() {
-                let since = at(alarm.verdict.since);
+                let since = self.windows.start(s.first + alarm.verdict.since);
                 let samples = s.samples.saturating_sub(alarm.verdict.n);
-                let baseline = (Window { start: at(0), end: since }, samples);
+                let baseline = (Window { start: s.began, end: since }, samples);
                 let window = Window { start: since, end };
                 let told = Confirmation::Unconfirmed;
-                out.push((*id, from_alarm(operation, &alarm, baseline, window, since, told)));
+                out.push((id, from_alarm(operation, &alarm, baseline, window, since, told)));
             }
         }
         for (_, r) in &mut out {
@@ -149,7 +204,8 @@ impl Watch {
 
     /// Whether a series still stands in alarm.
     pub fn stands(&self, operation: OperationId) -> bool {
-        self.series.get(&operation).is_some_and(|s| s.live.alarmed())
+        let series = self.series.get(operation.0 as usize);
+        series.and_then(Option::as_ref).is_some_and(|s| s.live.alarmed())
     }
 
     /// The placebo's figures.

@@ -6,6 +6,7 @@
 
 mod calls;
 mod graph;
+mod population;
 mod series;
 mod service;
 mod shift;
@@ -14,6 +15,7 @@ mod stretch;
 
 pub use calls::{CallFacts, Calls};
 pub use graph::Graph;
+pub use population::{Population, Reached};
 pub use series::{SeriesFact, series_facts};
 pub use service::{CLEAR, CPU_STEP, Facts};
 pub use shift::Shift;

@@ -6,9 +6,7 @@
 
 use crate::catalog::Catalog;
 use longpole_model::finding::{Attribution, Site, SiteShare};
-use longpole_model::signal::{
-    Category, EntryKey, OperationId, PathValue, Scope, SiteKey, WindowSummary,
-};
+use longpole_model::signal::{Category, OperationId, PathValue, Scope, SiteKey, WindowSummary};
 use std::collections::BTreeMap;
 
 /// The slowest share of requests that is compared.
@@ -37,9 +35,11 @@ struct Side {
 /// Sums one side over versions, outcomes and bands; the slowest bands only, for a tail. The band
 /// that the tail's edge falls into counts in part.
 fn side(w: &WindowSummary, (scope, operation): (Scope, OperationId), tail: Tail) -> Side {
-    let ours = |k: &EntryKey| k.scope == scope && k.operation == operation;
+    // Rows are sorted by entry: those of one lie together.
+    let entries = rows_of(&w.entries, |k| (k.scope, k.operation), (scope, operation));
+    let paths = rows_of(&w.paths, |(k, _)| (k.scope, k.operation), (scope, operation));
     let mut bands: BTreeMap<u8, f64> = BTreeMap::new();
-    for (k, v) in w.entries.iter().filter(|(k, _)| ours(k)) {
+    for (k, v) in entries {
         *bands.entry(k.band).or_default() += v.weight as f64;
     }
     let mut left = bands.values().sum::<f64>() * tail.0;
@@ -51,7 +51,7 @@ fn side(w: &WindowSummary, (scope, operation): (Scope, OperationId), tail: Tail)
     }
     let part = |band: u8| share.get(&band).copied().unwrap_or(0.0);
     let mut out = Side::default();
-    for (k, v) in w.entries.iter().filter(|(k, _)| ours(k)) {
+    for (k, v) in entries {
         let p = part(k.band);
         out.entries += if p > 0.0 { v.entries } else { 0 };
         out.weight += p * v.weight as f64 / 65_536.0;
@@ -61,10 +61,17 @@ fn side(w: &WindowSummary, (scope, operation): (Scope, OperationId), tail: Tail)
         site.0 += p * v.visits as f64 / 65_536.0;
         site.1 += p * v.critical_ns as f64;
     };
-    for ((k, site), v) in w.paths.iter().filter(|((k, _), _)| ours(k)) {
+    for ((k, site), v) in paths {
         add(out.sites.entry(*site).or_default(), part(k.band), v);
     }
     out
+}
+
+/// The rows whose key begins with `prefix`, of rows sorted by key.
+fn rows_of<K, V, P: Ord>(rows: &[(K, V)], of: impl Fn(&K) -> P, prefix: P) -> &[(K, V)] {
+    let from = rows.partition_point(|(k, _)| of(k) < prefix);
+    let len = rows[from..].partition_point(|(k, _)| of(k) == prefix);
+    &rows[from..from + len]
 }
 
 /// Splits the change of one entry operation's time per request over its sites. `None` when either

@@ -1,30 +1,27 @@
 //! The analyst: takes closed windows in order, watches every operation, and keeps the book.
 //!
 //! One alarm is one series; one cause alarms in many. Alarms that stood for two more windows are put
-//! together, the stretch since their onset is compared with what came before, and the culprit opens
-//! or updates one investigation. The reference of an alarmed series stays frozen meanwhile.
+//! together where they share requests, the stretch since their onset is compared with what came
+//! before, and each culprit opens or updates one investigation. The reference of an alarmed series
+//! stays frozen meanwhile.
 
+mod look;
 mod watch;
 
-use super::conclude::{Context, conclude, deployments, examples, suspect};
+use super::conclude::{Context, deployments};
 use super::diagnose::Target;
 use super::history::History;
-use super::investigations::{Book, Finding};
+use super::investigations::Book;
 use crate::catalog::Catalog;
-use crate::facts::Stretch;
 use crate::limits::Limits;
 use crate::route::Tree;
-use crate::route::worth::share_hurt;
-use longpole_model::finding::{Change, Event, Regression};
+use longpole_model::finding::{Change, Event};
 use longpole_model::signal::{SECOND, Timestamp, Window, WindowSummary};
+use look::Look;
 pub use watch::{Alarmed, Watch};
 
-/// Windows of baseline that a comparison looks back at, at most: an hour of ten-second windows.
-const LOOK_BACK: usize = 360;
 /// A standing cause is looked at again after this many windows.
 const AGAIN: u64 = 6;
-/// Alarms that began this many windows before the clearest one may still be the same story.
-const NEAR: u64 = 6;
 /// Declared changes kept.
 const CHANGES: usize = 1_000;
 /// A cause that raised nothing for this long is over, nanoseconds.
@@ -146,67 +143,29 @@ impl Analyst {
         self.look(now, catalog, unconfirmed)
     }
 
-    /// Compares the stretch since the onset with what came before, and books the culprit.
+    /// Looks for who is to blame for what stands in alarm, and books it.
     fn look(&mut self, now: Timestamp, catalog: &Catalog, unconfirmed: bool) -> Vec<Event> {
-        // The clearest alarm dates the onset; what began long before it is another story.
-        let mut regressions: Vec<Regression> =
-            self.standing.iter().map(|(_, r)| r.clone()).collect();
-        let Some(clearest) = regressions.iter().max_by(|a, b| {
-            a.statistic.total_cmp(&b.statistic).then_with(|| b.operation.cmp(&a.operation))
-        }) else {
-            return Vec::new();
-        };
-        let width = self.history.latest(1).map(|w| w.window.length()).max().unwrap_or(0);
-        let near = |r: &&Regression| r.since.plus(NEAR * width) >= clearest.since;
-        let onset = regressions.iter().filter(near).map(|r| r.since).min();
-        let onset = onset.unwrap_or(clearest.since);
-        let all: Vec<&WindowSummary> = self.history.iter().collect();
-        let split = all.partition_point(|w| w.window.start < onset);
-        let from = split.saturating_sub(LOOK_BACK);
-        let before = Stretch::new(all[from..split].iter().copied());
-        let after = Stretch::new(all[split..].iter().copied());
-        if before.windows.is_empty() || after.windows.is_empty() {
-            return Vec::new();
-        }
+        let changes = self.changes(catalog);
         let context = Context {
             declared: &self.declared,
             target: self.target.as_ref(),
             tree: &self.tree,
             catalog,
         };
-        let said = conclude(&before, &after, &regressions, context);
-        let Some(first) = said.candidates.first() else { return Vec::new() };
-        let service = first.bottleneck.service.clone();
-        let changes = self.changes(catalog);
-        let grid = all.last().map(|w| w.window).unwrap_or_default();
-        let suspect = suspect(&changes, &service, onset, grid);
-        // Deepest culprit first: its own regressions, then by clarity.
-        regressions.sort_by(|a, b| {
-            let own = |r: &Regression| r.operation.service != service;
-            own(a)
-                .cmp(&own(b))
-                .then_with(|| b.statistic.total_cmp(&a.statistic))
-                .then_with(|| a.operation.cmp(&b.operation))
-        });
-        regressions.truncate(12);
-        for r in &mut regressions {
-            r.suspect.clone_from(&suspect);
-        }
-        self.compared = Some((before.covers(), after.covers(), unconfirmed));
-        let finding = Finding {
-            handoff: first.handoff.clone(),
-            worth: first.worth.clone(),
-            bottlenecks: said.candidates.iter().map(|c| c.bottleneck.clone()).collect(),
-            share_hurt: share_hurt(&regressions),
-            regressions,
-            attributions: said.attributions,
-            suspect,
-            exemplars: examples(&service, &after, catalog),
-            baseline: before.covers(),
-            window: after.covers(),
-            since: onset,
+        let look = Look {
+            windows: self.history.iter().collect(),
+            width: self.history.latest(1).map(|w| w.window.length()).max().unwrap_or(0),
+            context,
+            changes: &changes,
             unconfirmed,
         };
-        self.book.observe(now, vec![finding])
+        let findings = look.findings(&self.standing);
+        if let Some(first) = findings.first() {
+            self.compared = Some((first.baseline, first.window, unconfirmed));
+        }
+        self.book.observe(now, findings)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,8 +194,8 @@ pub fn diagnosis(
     else {
         return out;
     };
-    let before = Stretch::new(history.within(baseline));
-    let after = Stretch::new(history.within(window));
+    let before = Stretch::new(history.within(baseline), None);
+    let after = Stretch::new(history.within(window), None);
     (out.baseline, out.window, out.unconfirmed) = (baseline, window, unconfirmed);
     if before.windows.is_empty() || after.windows.is_empty() {
         return out;

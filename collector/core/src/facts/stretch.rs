@@ -2,6 +2,7 @@
 //!
 //! Blocks of the baseline give each signal its own spread: how much it moves when nothing is wrong.
 
+use super::Population;
 use longpole_model::signal::{SECOND, SeriesId, SeriesSummary, Window, WindowSummary};
 
 /// Windows of a stretch, merged as a whole and in blocks of a minute.
@@ -21,13 +22,18 @@ pub struct Stretch {
 pub const BLOCK: u64 = 60 * SECOND;
 
 impl Stretch {
-    /// From windows in order of time.
-    pub fn new<'a>(windows: impl Iterator<Item = &'a WindowSummary>) -> Self {
+    /// From windows in order of time: whole ones, or what of them concerns a population.
+    pub fn new<'a>(
+        windows: impl Iterator<Item = &'a WindowSummary>,
+        population: Option<&Population>,
+    ) -> Self {
         let mut out = Self::default();
         let mut begin = None;
         for w in windows {
             let origin = *begin.get_or_insert(w.window.start);
             let cell = Window::of(w.window.start, BLOCK, origin);
+            let narrow = population.map(|p| p.narrow(w));
+            let w = narrow.as_ref().unwrap_or(w);
             match out.blocks.last_mut() {
                 Some(block) if cell.contains(block.window.start) => block.merge(w),
                 _ => out.blocks.push(w.clone()),

@@ -153,3 +153,22 @@ impl Card {
             || self.languages.iter().any(|l| l.eq_ignore_ascii_case(language))
     }
 }
+
+#[cfg(test)]
+impl Tree {
+    /// A tree without rules: everything is the owner's.
+    pub(crate) fn bare() -> Self {
+        Self {
+            format: FORMAT,
+            defaults: Defaults {
+                specialist: "owner".into(),
+                effort_hours: 8.0,
+                failure_seconds: 10.0,
+                steps: vec![],
+            },
+            proofs: BTreeMap::new(),
+            specialists: vec![],
+            rules: vec![],
+        }
+    }
+}

@@ -6,22 +6,6 @@ use longpole_model::signal::{Category, Operation, Timestamp, Window};
 
 const MS: f64 = 1e6;
 
-fn tree() -> Tree {
-    use crate::route::{Defaults, FORMAT};
-    Tree {
-        format: FORMAT,
-        defaults: Defaults {
-            specialist: "owner".into(),
-            effort_hours: 8.0,
-            failure_seconds: 10.0,
-            steps: vec![],
-        },
-        proofs: Default::default(),
-        specialists: vec![],
-        rules: vec![],
-    }
-}
-
 fn operation(service: &str) -> Operation {
     Operation { service: service.into(), name: "GET /".into(), ..Operation::default() }
 }
@@ -104,19 +88,19 @@ fn profiles_count_the_culprits_sites_alone() {
     let a = attribution(vec![share("cart", 50.0), share("cart", -10.0), share("db", 20.0)]);
     let b = culprit();
     let all = [EntryLoad { attribution: &a, requests_per_second: 10.0, share: 1.0 }];
-    let w = worth(&tree(), "owner", &stakes(&b, &all, &[]));
+    let w = worth(&Tree::bare(), "owner", &stakes(&b, &all, &[]));
     // 50 ms x 10/s x 86,400 s
     assert!((w.user_seconds_per_day - 43_200.0).abs() < 1e-6, "{w:?}");
     assert!((w.return_on_effort - 5_400.0).abs() < 1e-6);
     assert_eq!(w.method, "counterfactual of path profiles: 1 site back to the baseline");
     // The same profile of the slow tenth alone is worth a tenth.
     let tenth = [EntryLoad { share: 0.1, ..all[0] }];
-    let w = worth(&tree(), "owner", &stakes(&b, &tenth, &[]));
+    let w = worth(&Tree::bare(), "owner", &stakes(&b, &tenth, &[]));
     assert!((w.user_seconds_per_day - 4_320.0).abs() < 1e-6, "{w:?}");
     // No request gets shorter than nothing.
     let a = attribution(vec![share("cart", 500.0)]);
     let all = [EntryLoad { attribution: &a, requests_per_second: 10.0, share: 1.0 }];
-    let w = worth(&tree(), "owner", &stakes(&b, &all, &[]));
+    let w = worth(&Tree::bare(), "owner", &stakes(&b, &all, &[]));
     assert!((w.user_seconds_per_day - 0.15 * 10.0 * 86_400.0).abs() < 1e-6);
 }
 
@@ -125,11 +109,11 @@ fn amdahl_only_without_traces() {
     let b = culprit();
     let median = [regression(Measure::Duration { quantile: 0.5 }, 100.0, 200.0, "ms")];
     let full = stakes(&b, &[], &median);
-    let w = worth(&tree(), "owner", &full);
+    let w = worth(&Tree::bare(), "owner", &full);
     // T = 200 ms, s = 2, f = 1: 100 ms for the slower half of 5/s.
     assert!((w.user_seconds_per_day - 0.1 * 0.5 * 5.0 * 86_400.0).abs() < 1e-6, "{w:?}");
     assert!(w.method.starts_with("Amdahl"), "{}", w.method);
-    let w = worth(&tree(), "owner", &Stakes { fraction: 0.25, ..full });
+    let w = worth(&Tree::bare(), "owner", &Stakes { fraction: 0.25, ..full });
     assert!((w.user_seconds_per_day - 0.025 * 0.5 * 5.0 * 86_400.0).abs() < 1e-6, "{w:?}");
 }
 
@@ -137,7 +121,7 @@ fn amdahl_only_without_traces() {
 fn failures_are_repeated_once() {
     let b = culprit();
     let errors = [regression(Measure::ErrorRatio, 0.01, 0.21, "1")];
-    let w = worth(&tree(), "owner", &stakes(&b, &[], &errors));
+    let w = worth(&Tree::bare(), "owner", &stakes(&b, &[], &errors));
     assert!((w.user_seconds_per_day - 0.2 * 10.0 * 5.0 * 86_400.0).abs() < 1e-6, "{w:?}");
     assert_eq!(w.method, "failed requests, each repeated once");
 }
@@ -149,7 +133,7 @@ fn nothing_measured_is_worth_nothing_and_says_so() {
         regression(Measure::Series, f64::NAN, f64::INFINITY, "ms"),
         regression(Measure::Series, 1.0, 2.0, "By"),
     ];
-    let w = worth(&tree(), "owner", &stakes(&b, &[], &odd));
+    let w = worth(&Tree::bare(), "owner", &stakes(&b, &[], &odd));
     assert_eq!(w.user_seconds_per_day, 0.0);
     assert!(w.method.starts_with("no request time"), "{}", w.method);
 }

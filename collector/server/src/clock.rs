@@ -16,7 +16,12 @@ impl WallClock {
     /// Anchors at the system's wall time.
     pub fn start() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { anchor: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), start: Instant::now() }
+        Self::starting_at(Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// Takes it to be `now` at the moment: for load whose time is made up.
+    pub fn starting_at(now: Timestamp) -> Self {
+        Self { anchor: now.0, start: Instant::now() }
     }
 
     /// Now.

@@ -1,8 +1,8 @@
-//! CPU time of this thread, in nanoseconds. What the scheduler gives to others does not count.
+//! CPU time of this thread or of all, in nanoseconds. What the scheduler gives to others does not count.
 //!
 //! `/proc/thread-self/schedstat` has the same number, but as of the last tick: up to 4 ms old.
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
@@ -18,7 +18,15 @@ pub fn now() -> u64 {
     if STOPPED.load(Ordering::Relaxed) {
         return 0;
     }
-    let t = clock_gettime(ClockId::ThreadCPUTime);
+    nanos(clock_gettime(ClockId::ThreadCPUTime))
+}
+
+/// CPU time of all threads so far, nanoseconds.
+pub fn process() -> u64 {
+    nanos(clock_gettime(ClockId::ProcessCPUTime))
+}
+
+fn nanos(t: Timespec) -> u64 {
     let part = |n: i64| u64::try_from(n).unwrap_or(0);
     part(t.tv_sec) * 1_000_000_000 + part(t.tv_nsec)
 }

@@ -11,11 +11,13 @@ mod close;
 mod counts;
 mod decide;
 mod decode;
+mod fleet;
 mod memory;
 mod options;
 mod record;
 mod report;
 mod road;
+mod scaling;
 mod scrape;
 mod traffic;
 mod visit;
@@ -39,14 +41,16 @@ pub struct Bench {
 }
 
 /// All subjects, in the order in which they run.
-pub const BENCHES: [&Bench; 8] = [
+pub const BENCHES: [&Bench; 10] = [
     &decode::BENCH,
     &record::BENCH,
     &close::BENCH,
     &analyst::BENCH,
+    &fleet::BENCH,
     &decide::BENCH,
     &scrape::BENCH,
     &visit::BENCH,
+    &scaling::BENCH,
     &memory::BENCH,
 ];
 

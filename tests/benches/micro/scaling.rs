@@ -22,11 +22,14 @@ pub const BENCH: Bench = Bench {
     counts: &[],
 };
 
-/// Spans a second of log time: about what one core does, so that log time and clock go together.
-const RATE: u64 = 1_500_000;
-/// Seconds of log time in a pass.
-const SECONDS: u64 = 2;
-const PASSES: usize = 5;
+/// Spans a second of log time, and how much faster than the wall's that passes: together about what one
+/// core does, so that traces settle and windows close as under steady load.
+const RATE: u64 = 250_000;
+const TIMES: u64 = 5;
+/// Seconds of log time before and in a pass.
+const BEFORE: u64 = 4;
+const SECONDS: u64 = 16;
+const PASSES: usize = 3;
 
 /// What a pass took, by the wall's clock and by the processors', seconds.
 struct Took {
@@ -40,7 +43,7 @@ fn pass(requests: &[Batch], shards: u32) -> Result<Took, String> {
     let spans = requests.iter().map(|b| b.spans.len()).sum();
     let settings = Settings { shards, ..Settings::default() };
     let said = analyst::new(Limits::default().history_windows)?;
-    let clock = WallClock::starting_at(BASE.plus(4 * SECOND));
+    let clock = WallClock::made_up(BASE.plus(BEFORE * SECOND), TIMES);
     let started = Pipeline::start(&settings, said, clock, Box::new(|_| {}));
     let (pipeline, last) = started.map_err(|e| format!("no threads: {e}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
@@ -79,9 +82,9 @@ fn time(report: &mut Report) -> Result<(), String> {
     let mut traffic = Traffic::new(1_000, RATE, 1);
     let mut requests = Vec::new();
     while let (at, batch) = traffic.next()
-        && at < BASE.plus((4 + SECONDS) * SECOND)
+        && at < BASE.plus((BEFORE + SECONDS) * SECOND)
     {
-        if at >= BASE.plus(4 * SECOND) {
+        if at >= BASE.plus(BEFORE * SECOND) {
             requests.push(batch);
         }
     }
@@ -103,7 +106,7 @@ fn time(report: &mut Report) -> Result<(), String> {
     if let [one, two] = walls[..] {
         report.value("two cores against one", "x", two / one);
     }
-    for shards in [1, 2, 4, 8] {
+    for shards in [1, 2, 4, 8, 64] {
         let passes: Result<Vec<Took>, String> =
             (0..PASSES).map(|_| pass(&requests, shards)).collect();
         let mut costs: Vec<f64> = passes?.iter().map(|t| t.cpu * 1e9 / t.spans as f64).collect();

@@ -9,18 +9,18 @@
 mod cusum;
 mod reference;
 
+use crate::detect::counts::Counts;
 use cusum::Cusum;
 pub use cusum::Verdict;
-use longpole_model::signal::{Sketch, bucket_high, bucket_of};
-use reference::Reference;
-use std::collections::VecDeque;
+use longpole_model::signal::{bucket_high, bucket_of};
+use reference::{Part, Reference};
 
 /// Settings of a live detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// Standardised counts are clipped at this.
     pub clip: f64,
-    /// Windows by which the reference lags.
+    /// Windows by which the reference lags at most; at least half as many.
     pub lag: usize,
     /// What a window's weight in the reference is multiplied by each window.
     pub decay: f64,
@@ -30,7 +30,7 @@ pub struct Settings {
     /// `patience` of them).
     pub least: u64,
     /// Windows merged at the most.
-    pub patience: u32,
+    pub patience: usize,
 }
 
 impl Default for Settings {
@@ -113,14 +113,13 @@ pub struct Alarm {
 pub struct Live {
     settings: Settings,
     reference: Reference,
-    /// Windows too young for the reference.
-    lagging: VecDeque<(Sketch, u64, u64)>,
+    /// Windows too young for the reference: those of late, and a full part behind them.
+    young: Part,
+    waiting: Part,
     slow: [Cusum; QUANTILES.len()],
     failed: Cusum,
     /// Windows merged until there are enough requests.
-    pending: Sketch,
-    pending_counts: (u64, u64),
-    merged: u32,
+    pending: Part,
     /// Index of the next window, and of the first one merged into the pending one.
     next: u64,
     from: u64,
@@ -140,12 +139,11 @@ impl Live {
         Self {
             settings,
             reference: Reference::default(),
-            lagging: VecDeque::new(),
+            young: Part::default(),
+            waiting: Part::default(),
             slow: Default::default(),
             failed: Cusum::default(),
-            pending: Sketch::default(),
-            pending_counts: (0, 0),
-            merged: 0,
+            pending: Part::default(),
             next: 0,
             from: 0,
             raised: Default::default(),
@@ -191,38 +189,35 @@ impl Live {
         }
     }
 
-    /// Takes the next window: durations (in parts), requests counted, failed ones counted. Gives back
-    /// the alarms that this window raised; while one stands, no further ones.
-    pub fn observe(&mut self, durations: &[Sketch], n: u64, failed: u64) -> Vec<Alarm> {
-        if self.merged == 0 {
+    /// Takes the next window: durations, requests counted, failed ones counted. Gives back the alarms
+    /// that this window raised; while one stands, no further ones.
+    pub fn observe(&mut self, durations: Counts, n: u64, failed: u64) -> Vec<Alarm> {
+        if self.pending.windows == 0 {
             self.from = self.next;
         }
         self.next += 1;
-        durations.iter().for_each(|part| self.pending.merge(part));
-        self.pending_counts = (self.pending_counts.0 + n, self.pending_counts.1 + failed);
-        self.merged += 1;
-        if self.pending_counts.0 < self.settings.least && self.merged < self.settings.patience {
+        self.pending.add(durations, n, failed);
+        let few = self.pending.requests < self.settings.least;
+        if few && self.pending.windows < self.settings.patience {
             return Vec::new();
         }
         let window = std::mem::take(&mut self.pending);
-        let (n, failed) = std::mem::take(&mut self.pending_counts);
-        self.merged = 0;
-        if n == 0 {
+        if window.requests == 0 {
             return Vec::new();
         }
-        self.test(window, n, failed)
+        self.test(window)
     }
 
-    fn test(&mut self, window: Sketch, n: u64, failed: u64) -> Vec<Alarm> {
+    fn test(&mut self, window: Part) -> Vec<Alarm> {
+        let (n, failed) = (window.requests, window.failures);
         let mut alarms = Vec::new();
         let mut quiet = true;
         if self.reference.windows() >= self.settings.warmup {
             let at = (self.from, self.next);
-            let (seen, weight) = (window.quantiles(QUANTILES), window.weight().max(1));
-            for (i, quantile) in QUANTILES.into_iter().enumerate() {
-                let (limit, p) = self.reference.above(quantile);
-                let slow =
-                    (window.weight_above(limit) as f64 / weight as f64 * n as f64).round() as u64;
+            let seen = window.counts.quantiles(QUANTILES);
+            let limits = self.reference.limits(QUANTILES);
+            for (i, (quantile, (limit, p))) in QUANTILES.into_iter().zip(limits).enumerate() {
+                let slow = (window.counts.share_above(limit) * n as f64).round() as u64;
                 let mut verdict = self.slow[i].step(&self.settings, at, (n, slow), p);
                 quiet &= self.slow[i].quiet();
                 // The floor of the effect: the window's own quantile must lie above the limit, or
@@ -267,12 +262,13 @@ impl Live {
             }
             return alarms;
         }
-        self.lagging.push_back((window, n, failed));
+        self.young.add(window.counts, n, failed);
         // A young reference lags less: half of what it knows.
         let lag = self.settings.lag.min(1 + self.reference.windows() / 2);
-        while self.lagging.len() > lag {
-            if let Some((sketch, n, failed)) = self.lagging.pop_front() {
-                self.reference.learn(&sketch, n, failed, self.settings.decay);
+        if self.young.windows >= lag.div_ceil(2) {
+            let known = std::mem::replace(&mut self.waiting, std::mem::take(&mut self.young));
+            if known.windows > 0 {
+                self.reference.learn(&known, self.settings.decay);
             }
         }
         alarms
@@ -285,9 +281,9 @@ impl Live {
             return Vec::new();
         }
         let half = |v: &Verdict| v.statistic > v.threshold / 2.0;
-        let slow = self.slow.iter().zip(QUANTILES).filter_map(|(c, quantile)| {
+        let limits = self.reference.limits(QUANTILES).into_iter().zip(QUANTILES);
+        let slow = self.slow.iter().zip(limits).filter_map(|(c, ((limit_ns, _), quantile))| {
             let verdict = c.last().filter(half)?;
-            let (limit_ns, _) = self.reference.above(quantile);
             Some(Alarm {
                 watched: Watched::Slow { quantile, limit_ns, seen_ns: limit_ns },
                 verdict,
@@ -303,7 +299,7 @@ impl Live {
         self.raised = Default::default();
         self.failures_raised = false;
         self.calm = 0;
-        self.lagging.clear();
+        (self.young, self.waiting) = Default::default();
         self.slow.iter_mut().for_each(Cusum::reset);
         self.failed.reset();
     }
@@ -314,8 +310,8 @@ mod tests {
     use super::*;
 
     /// A deterministic mixture: `slow` of 1000 requests take ten times as long.
-    fn window(seed: u64, n: u64, slow: u64) -> Sketch {
-        let mut s = Sketch::default();
+    fn window(seed: u64, n: u64, slow: u64) -> Counts {
+        let mut s = longpole_model::signal::Sketch::default();
         let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         for _ in 0..n {
             x ^= x << 13;
@@ -325,7 +321,7 @@ mod tests {
             let is_slow = (x >> 32) % 1000 < slow;
             s.record(if is_slow { base * 10 } else { base }, 1 << 16);
         }
-        s
+        Counts::of(&s)
     }
 
     fn first_alarm(slow_from: u64, slow: u64, failed: u64) -> Option<u64> {
@@ -333,7 +329,7 @@ mod tests {
         (0..300).find(|&i| {
             let bad = i >= slow_from;
             let alarms = live.observe(
-                &[window(i, 50, if bad { slow } else { 5 })],
+                window(i, 50, if bad { slow } else { 5 }),
                 50,
                 if bad { failed } else { 0 },
             );
@@ -355,7 +351,7 @@ mod tests {
         let mut live = Live::new(Settings::default());
         let mut found = None;
         for i in 0..600 {
-            let alarms = live.observe(&[window(i, 10, if i >= 400 { 400 } else { 0 })], 10, 0);
+            let alarms = live.observe(window(i, 10, if i >= 400 { 400 } else { 0 }), 10, 0);
             if let Some(a) = alarms.first() {
                 found = Some((i, a.verdict.since));
                 break;

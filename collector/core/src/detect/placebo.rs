@@ -4,8 +4,8 @@
 //! alarm here is false by construction. Counted always, published per series-day, and used to raise
 //! the threshold when chance alone alarms more often than wanted.
 
+use crate::detect::counts::Counts;
 use crate::stats::binomial_tail;
-use longpole_model::signal::Sketch;
 
 /// Counts of A/A tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -25,20 +25,19 @@ const LEAST: u64 = 50;
 
 impl Placebo {
     /// Tests one window of one series: slow requests in half B against half A's p90.
-    pub fn observe(&mut self, halves: &[Sketch; 2], seconds: f64) {
-        let n = halves.each_ref().map(|h| h.weight() >> 16);
+    pub fn observe(&mut self, halves: [&Counts; 2], seconds: f64) {
+        let n = halves.map(|h| h.total() as u64);
         if n.iter().any(|n| *n < LEAST) {
             return;
         }
         self.tests += 1;
         self.series_seconds += seconds;
-        let limit = halves[0].quantile(0.9);
-        let share = |h: &Sketch| h.weight_above(limit) as f64 / h.weight().max(1) as f64;
+        let [limit] = halves[0].quantiles([0.9]);
         // The limit is itself an estimate: its share in half A has a binomial spread too, so the
         // test is made at the upper end of that.
-        let p = share(&halves[0]);
+        let p = halves[0].share_above(limit);
         let upper = (p + 2.0 * (p * (1.0 - p) / n[0] as f64).sqrt()).clamp(1e-3, 0.5);
-        let slow = (share(&halves[1]) * n[1] as f64).round() as u64;
+        let slow = (halves[1].share_above(limit) * n[1] as f64).round() as u64;
         if binomial_tail(n[1], slow, upper) < ALARM {
             self.alarms += 1;
         }

@@ -1,15 +1,35 @@
 //! What a series was like: a decayed histogram.
 
 use super::slow_limit;
-use longpole_model::signal::{Sketch, bucket_high, bucket_of};
+use crate::detect::counts::Counts;
 
-/// Windows weighted by age, bucket by bucket.
+/// Windows put together: their durations, requests, failures, and how many they are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Part {
+    pub(super) counts: Counts,
+    pub(super) requests: u64,
+    pub(super) failures: u64,
+    pub(super) windows: usize,
+}
+
+impl Part {
+    /// Adds a window.
+    pub(super) fn add(&mut self, counts: Counts, requests: u64, failures: u64) {
+        if self.windows == 0 {
+            self.counts = counts;
+        } else {
+            self.counts.merge(&counts);
+        }
+        self.requests += requests;
+        self.failures += failures;
+        self.windows += 1;
+    }
+}
+
+/// Windows weighted by age.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reference {
-    /// Ascending by bucket.
-    buckets: Vec<(u16, f64)>,
-    /// Their sum.
-    total: f64,
+    counts: Counts,
     requests: f64,
     failures: f64,
     windows: usize,
@@ -26,44 +46,25 @@ impl Reference {
         self.windows
     }
 
-    /// Learns a window.
-    pub(super) fn learn(&mut self, window: &Sketch, n: u64, failed: u64, decay: f64) {
-        let mut merged = Vec::with_capacity(self.buckets.len() + 16);
-        let mut old = self.buckets.iter().map(|(id, w)| (*id, w * decay)).peekable();
-        window.for_each(|id, weight| {
-            while let Some(row) = old.next_if(|(o, _)| *o < id) {
-                merged.push(row);
-            }
-            let kept = old.next_if(|(o, _)| *o == id).map_or(0.0, |(_, w)| w);
-            merged.push((id, kept + weight as f64 / 65_536.0));
-        });
-        merged.extend(old);
-        let total: f64 = merged.iter().map(|(_, w)| w).sum();
-        merged.retain(|(_, w)| *w > total * FORGET);
-        self.total = merged.iter().map(|(_, w)| w).sum();
-        self.buckets = merged;
-        self.requests = self.requests * decay + n as f64;
-        self.failures = self.failures * decay + failed as f64;
-        self.windows += 1;
+    /// Learns some windows; what it knows counts for `decay` of what it did, once for each of them.
+    pub(super) fn learn(&mut self, part: &Part, decay: f64) {
+        let decay = decay.powi(i32::try_from(part.windows).unwrap_or(i32::MAX));
+        self.counts.decay(decay, FORGET);
+        self.counts.merge(&part.counts);
+        self.requests = self.requests * decay + part.requests as f64;
+        self.failures = self.failures * decay + part.failures as f64;
+        self.windows += part.windows;
     }
 
-    /// The limit above which a request counts as slow (the quantile plus a margin), in nanoseconds,
-    /// and the share of the reference itself that lies above it; below a fifth of what the quantile
-    /// leaves it is not trusted.
-    pub(super) fn above(&self, quantile: f64) -> (u64, f64) {
-        let total = self.total;
-        let mut below = 0.0;
-        let mut limit = 0;
-        for (id, w) in &self.buckets {
-            below += w;
-            if below >= quantile * total {
-                limit = slow_limit(bucket_high(*id));
-                break;
-            }
-        }
-        let edge = self.buckets.partition_point(|(id, _)| *id <= bucket_of(limit));
-        let above: f64 = self.buckets[edge..].iter().map(|(_, w)| w).sum();
-        (limit, (above / total.max(1e-12)).max(0.2 * (1.0 - quantile)))
+    /// For each quantile (ascending): the limit above which a request counts as slow (the quantile plus
+    /// a margin), in nanoseconds, and the share of the reference itself that lies above it; below a
+    /// fifth of what the quantile leaves it is not trusted.
+    pub(super) fn limits<const N: usize>(&self, quantiles: [f64; N]) -> [(u64, f64); N] {
+        let mut at = self.counts.quantiles(quantiles).into_iter();
+        quantiles.map(|quantile| {
+            let limit = slow_limit(at.next().unwrap_or(0));
+            (limit, self.counts.share_above(limit).max(0.2 * (1.0 - quantile)))
+        })
     }
 
     /// Expected share of failures: the mean of a Beta posterior.

@@ -2,6 +2,7 @@
 //! windows, or it was a blip.
 
 use crate::catalog::Catalog;
+use crate::detect::counts::Counts;
 use crate::detect::live::{Live, Settings, Watched};
 use crate::detect::placebo::Placebo;
 use crate::detect::rate::{Moved, Rate};
@@ -114,8 +115,10 @@ impl Watch {
                 (slot, Some(_)) => slot.insert(Box::new(Series::new(index, summary.window.start))),
             };
             let red = red.as_deref().unwrap_or(&nothing);
-            self.placebo.observe(&red.halves, summary.window.seconds());
-            let alarms = s.live.observe(&red.halves, red.spans, red.failed);
+            let [mut durations, other] = red.halves.each_ref().map(Counts::of);
+            self.placebo.observe([&durations, &other], summary.window.seconds());
+            durations.merge(&other);
+            let alarms = s.live.observe(durations, red.spans, red.failed);
             // A window that shards missed says nothing about rates.
             let moved = match summary.missing_shards {
                 0 => s.rate.observe(red.weight as f64 / 65_536.0),

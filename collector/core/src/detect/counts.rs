@@ -1,0 +1,125 @@
+//! A distribution as detectors read it: the sketch's buckets in one row, in spans.
+//!
+//! Ten thousand of them are read each window, and several are kept of each series: so they are flat,
+//! small, and walked as seldom as possible. How buckets are laid out is the sketch's business.
+
+use longpole_model::signal::{Sketch, bucket_high, bucket_of};
+
+/// Spans by bucket.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Ascending by bucket, none empty.
+    rows: Vec<(u16, f32)>,
+    total: f64,
+}
+
+impl Counts {
+    /// What a sketch holds.
+    pub fn of(sketch: &Sketch) -> Self {
+        let (mut rows, mut total) = (Vec::new(), 0.0);
+        sketch.for_each(|id, weight| {
+            let spans = weight as f64 / 65_536.0;
+            total += spans;
+            rows.push((id, spans as f32));
+        });
+        Self { rows, total }
+    }
+
+    /// Spans in all.
+    pub fn total(&self) -> f64 {
+        self.total
+    }
+
+    /// Adds another distribution.
+    pub fn merge(&mut self, other: &Self) {
+        let mut rows = Vec::with_capacity(self.rows.len() + other.rows.len() / 4);
+        let mut mine = self.rows.iter().copied().peekable();
+        for (id, spans) in &other.rows {
+            while let Some(row) = mine.next_if(|(m, _)| m < id) {
+                rows.push(row);
+            }
+            rows.push((*id, spans + mine.next_if(|(m, _)| m == id).map_or(0.0, |(_, s)| s)));
+        }
+        rows.extend(mine);
+        rows.shrink_to_fit();
+        self.rows = rows;
+        self.total += other.total;
+    }
+
+    /// Lets everything count for less. Buckets below the share `forget` of the whole go.
+    pub fn decay(&mut self, factor: f64, forget: f64) {
+        let least = (self.total * factor * forget) as f32;
+        self.rows.iter_mut().for_each(|(_, spans)| *spans *= factor as f32);
+        self.rows.retain(|(_, spans)| *spans > least);
+        self.total = self.rows.iter().map(|(_, spans)| f64::from(*spans)).sum();
+    }
+
+    /// Nanoseconds at the given quantiles (each in 0..=1, ascending): the greatest value of the bucket
+    /// in which the cumulative weight reaches the rank. Zeros when empty.
+    pub fn quantiles<const N: usize>(&self, qs: [f64; N]) -> [u64; N] {
+        let mut out = [0; N];
+        let (mut below, mut next) = (0.0, 0);
+        for (id, spans) in &self.rows {
+            below += f64::from(*spans);
+            while next < N && below >= qs[next] * self.total {
+                out[next] = bucket_high(*id);
+                next += 1;
+            }
+        }
+        // Sums of roundings may fall short of the last rank.
+        let last = self.rows.last().map_or(0, |(id, _)| bucket_high(*id));
+        out[next..].fill(last);
+        out
+    }
+
+    /// Share of the spans that lie in buckets wholly above `nanos`; 0 when empty.
+    pub fn share_above(&self, nanos: u64) -> f64 {
+        let limit = bucket_of(nanos);
+        let edge = self.rows.partition_point(|(id, _)| *id <= limit);
+        let above: f64 = self.rows[edge..].iter().map(|(_, spans)| f64::from(*spans)).sum();
+        above / self.total.max(1e-12)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sketch(values: &[u64]) -> Sketch {
+        let mut sketch = Sketch::default();
+        values.iter().for_each(|v| sketch.record(*v, 1 << 16));
+        sketch
+    }
+
+    proptest! {
+        /// Merged and asked, counts say what sketches say.
+        #[test]
+        fn counts_say_what_sketches_say(
+            a in proptest::collection::vec(1u64..5_000_000_000, 0..200),
+            b in proptest::collection::vec(1u64..5_000_000_000, 1..200),
+            limit in 1u64..5_000_000_000,
+        ) {
+            let (mut whole, mut counts) = (sketch(&a), Counts::of(&sketch(&a)));
+            whole.merge(&sketch(&b));
+            counts.merge(&Counts::of(&sketch(&b)));
+            prop_assert_eq!(&counts, &Counts::of(&whole));
+            prop_assert_eq!(counts.total(), (a.len() + b.len()) as f64);
+            prop_assert_eq!(counts.quantiles([0.5, 0.9, 1.0]), whole.quantiles([0.5, 0.9, 1.0]));
+            let above = whole.weight_above(limit) as f64 / whole.weight() as f64;
+            prop_assert!((counts.share_above(limit) - above).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn old_buckets_are_forgotten() {
+        let mut counts = Counts::of(&sketch(&[1_000]));
+        for _ in 0..100 {
+            counts.decay(0.5, 1e-6);
+            counts.merge(&Counts::of(&sketch(&[5_000; 10])));
+        }
+        let [low, high] = counts.quantiles([0.0, 1.0]);
+        assert!(low > 4_900 && high < 5_100, "{low} {high}");
+        assert!((counts.total() - 20.0).abs() < 0.01, "{}", counts.total());
+    }
+}

@@ -13,7 +13,7 @@ use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::snapshot::recent;
 use longpole_core::engine::totals::totals;
 use longpole_core::engine::{Align, Settings};
-use longpole_model::finding::{Change, Event, Snapshot, Totals};
+use longpole_model::finding::{Change, Event, Investigation, Snapshot, Totals};
 use longpole_model::signal::{SECOND, Tally, WindowSummary};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -202,6 +202,11 @@ impl State {
         let taken = Arc::new(taken);
         self.recent = Some((windows, Arc::clone(&taken)));
         taken
+    }
+
+    /// All investigations, by worth, open first.
+    pub fn investigations(&self) -> Vec<Investigation> {
+        self.analyst.book().queue().into_iter().cloned().collect()
     }
 
     /// Takes a change that somebody told of.

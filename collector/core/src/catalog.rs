@@ -87,6 +87,11 @@ impl Catalog {
         self.versions.get(id.0 as usize).map_or("", |v| v)
     }
 
+    /// The same, shared.
+    pub fn version_text(&self, id: VersionId) -> Arc<str> {
+        self.versions.get(id.0 as usize).cloned().unwrap_or_default()
+    }
+
     /// Versions of a service with the log time at which each was first seen, oldest first.
     pub fn versions_of_service(&self, service: &str) -> Vec<(VersionId, Timestamp)> {
         self.services.get(service).cloned().unwrap_or_default()

@@ -12,7 +12,7 @@ mod tests;
 mod text;
 mod usage;
 
-pub use family::{Family, Histogram, Kind, Sample, Value};
+pub use family::{Family, Histogram, Kind, Labels, Sample, Value};
 pub use text::{CONTENT_TYPE, encode};
 
 use longpole_model::finding::{Investigation, Totals};
@@ -27,11 +27,11 @@ pub enum Dialect {
 }
 
 /// Every family that findings and totals give, in a fixed order.
-pub fn families(
-    totals: &Totals,
-    investigations: &[Investigation],
+pub fn families<'a>(
+    totals: &'a Totals,
+    investigations: &'a [Investigation],
     dialects: &[Dialect],
-) -> Vec<Family> {
+) -> Vec<Family<'a>> {
     let mut out = Vec::new();
     for dialect in dialects {
         out.extend(red::families(&totals.red, *dialect));

@@ -13,7 +13,7 @@ pub use intern::{Interner, Mapped, MappedSeries};
 pub use role::role_of;
 
 use longpole_model::signal::{
-    Operation, OperationId, RedKey, SeriesIdentity, SpanCategory, SpanKind, Timestamp, VersionId,
+    Operation, OperationId, RedKey, SeriesIdentity, Timestamp, VersionId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,6 @@ pub struct RedRow {
 #[derive(Clone, Debug, Default)]
 struct Facts {
     service: u32,
-    category: SpanCategory,
     peer: Arc<str>,
     language: Arc<str>,
 }
@@ -53,11 +52,6 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Number of (operation, version) pairs.
-    pub fn red_len(&self) -> usize {
-        self.red.len()
-    }
-
     /// The rows from the `from`th on.
     pub fn red_since(&self, from: usize) -> &[RedRow] {
         self.red.get(from..).unwrap_or_default()
@@ -73,19 +67,9 @@ impl Catalog {
         &self.operations
     }
 
-    /// The kind of an operation.
-    pub fn kind_of(&self, id: OperationId) -> SpanKind {
-        self.operation_of(id).map(|o| o.kind).unwrap_or_default()
-    }
-
     /// A number that operations of one service share.
     pub fn service_of(&self, id: OperationId) -> u32 {
         self.facts.get(id.0 as usize).map_or(u32::MAX, |f| f.service)
-    }
-
-    /// What the operation's spans show by themselves.
-    pub fn category_of(&self, id: OperationId) -> SpanCategory {
-        self.facts.get(id.0 as usize).map(|f| f.category).unwrap_or_default()
     }
 
     /// Whom the operation's spans address; empty = not said.
@@ -101,6 +85,11 @@ impl Catalog {
     /// The version behind an id; empty = not said.
     pub fn version_of(&self, id: VersionId) -> &str {
         self.versions.get(id.0 as usize).map_or("", |v| v)
+    }
+
+    /// The same, shared.
+    pub fn version_text(&self, id: VersionId) -> Arc<str> {
+        self.versions.get(id.0 as usize).cloned().unwrap_or_default()
     }
 
     /// Versions of a service with the log time at which each was first seen, oldest first.

@@ -82,16 +82,6 @@ impl Engine {
         tally
     }
 
-    /// Spans held open until their traces are settled.
-    pub fn open_spans(&self) -> usize {
-        self.shards.iter().map(Aggregator::open_spans).sum()
-    }
-
-    /// Log time.
-    pub fn now(&self) -> Timestamp {
-        self.intake.now()
-    }
-
     /// Counts a request that could not be read at all.
     pub fn refuse(&mut self, reason: Reason) {
         self.intake.refuse(reason);

@@ -3,6 +3,7 @@
 //! The table holds hashes only; whoever asks compares the full key itself. The seed comes from
 //! outside and is secret, so that strangers cannot choose names that collide; no output depends on it.
 
+use crate::hash::{ODD, fold};
 use std::hash::{Hash, Hasher};
 
 /// Where hashes begin.
@@ -49,13 +50,6 @@ impl Hasher for Mix {
 #[derive(Clone, Copy, Debug)]
 pub struct Mix(u64);
 
-#[inline(always)]
-fn fold(a: u64, b: u64) -> u64 {
-    let wide = u128::from(a) * u128::from(b);
-    (wide as u64) ^ ((wide >> 64) as u64)
-}
-
-const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 const ODDER: u64 = 0xd6e8_feb8_6659_fd93;
 
 impl Mix {

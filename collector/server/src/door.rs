@@ -18,12 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use decoders::Decoders;
-pub use inflate::{Encoding, InflateError, inflate};
+pub use inflate::{Encoding, InflateError, inflate_aside};
 
 /// When a sender should try again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A request whose bytes do not come within this time is given up.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Room made at once for an announced length; beyond it room grows with what comes.
+const AT_ONCE: usize = 1 << 20;
 /// Requests above this are decoded off the network's threads.
 const LARGE: usize = 256 << 10;
 
@@ -62,6 +64,11 @@ pub enum Denied {
     Unreadable(Reason, String),
     /// Not now.
     Later(String),
+}
+
+/// What the sender of too large a request is told.
+fn too_large(cap: usize) -> String {
+    format!("the request is larger than {cap} bytes; send smaller batches")
 }
 
 /// What every OTLP door needs.

@@ -14,6 +14,7 @@ pub mod net;
 pub mod outbox;
 pub mod own;
 pub mod pipeline;
+mod secret;
 pub mod serve;
 pub mod specialists;
 pub mod wire;

@@ -148,13 +148,13 @@ impl Own {
     }
 
     /// Everything as neutral families.
-    pub fn families(&self) -> Vec<Family> {
+    pub fn families(&self) -> Vec<Family<'static>> {
         self.registry.gather().iter().filter_map(family).collect()
     }
 }
 
 /// A registry's family in neutral form. Label names of ours are known; others cannot occur.
-fn family(f: &prometheus::proto::MetricFamily) -> Option<Family> {
+fn family(f: &prometheus::proto::MetricFamily) -> Option<Family<'static>> {
     let kind = match f.get_field_type() {
         MetricType::COUNTER => Kind::Counter,
         MetricType::GAUGE => Kind::Gauge,
@@ -166,7 +166,7 @@ fn family(f: &prometheus::proto::MetricFamily) -> Option<Family> {
             ["transport", "signal", "reason", "port", "version"].into_iter().find(|l| *l == name)
         };
         let labels = m.get_label().iter();
-        let labels = labels.filter_map(|l| Some((label(l.name())?, l.value().to_owned())));
+        let labels = labels.filter_map(|l| Some((label(l.name())?, l.value().to_owned().into())));
         let value = match kind {
             Kind::Counter => Value::Number(m.get_counter().get_value()),
             Kind::Gauge => Value::Number(m.get_gauge().get_value()),
@@ -185,8 +185,8 @@ fn family(f: &prometheus::proto::MetricFamily) -> Option<Family> {
         Sample { labels: labels.collect(), value }
     };
     Some(Family {
-        name: f.name().to_owned(),
-        help: f.help().to_owned(),
+        name: f.name().to_owned().into(),
+        help: f.help().to_owned().into(),
         kind,
         samples: f.get_metric().iter().map(sample).collect(),
     })

@@ -1,18 +1,19 @@
 //! A neutral metric family, whatever format it will be written in.
 
-use longpole_model::signal::{Sketch, bucket_high, bucket_low};
+use longpole_model::signal::{CLASSIC_BOUNDS, Classic};
+use std::borrow::Cow;
 
 /// Metrics of one name.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Family {
+pub struct Family<'a> {
     /// Name without suffixes that a format adds; counters carry their `_total`.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// One sentence.
-    pub help: String,
+    pub help: Cow<'a, str>,
     /// Kind.
     pub kind: Kind,
     /// Samples.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<Sample<'a>>,
 }
 
 /// Kind of a family.
@@ -26,11 +27,14 @@ pub enum Kind {
     Histogram,
 }
 
+/// Labels of a series, in the order in which they are written.
+pub type Labels<'a> = Vec<(&'static str, Cow<'a, str>)>;
+
 /// One series of a family.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
+pub struct Sample<'a> {
     /// Names are identifiers of ours, values may be anything.
-    pub labels: Vec<(&'static str, String)>,
+    pub labels: Labels<'a>,
     /// Its value.
     pub value: Value,
 }
@@ -55,82 +59,45 @@ pub struct Histogram {
     pub count: f64,
 }
 
-/// Upper bounds in seconds: those of OpenTelemetry's span metrics, and four below them, since a
-/// millisecond is an age for a cache.
-const BOUNDS_NS: [u64; 20] = [
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_000_000,
-    4_000_000,
-    6_000_000,
-    8_000_000,
-    10_000_000,
-    50_000_000,
-    100_000_000,
-    200_000_000,
-    400_000_000,
-    800_000_000,
-    1_000_000_000,
-    1_400_000_000,
-    2_000_000_000,
-    5_000_000_000,
-    10_000_000_000,
-    15_000_000_000,
-];
-
 /// 16.16 fixed point as a number.
 pub(super) fn weight(sum: u64) -> f64 {
     sum as f64 / 65_536.0
 }
 
 impl Histogram {
-    /// From sketches of nanoseconds with 16.16 weights. A sketch's bucket counts where its middle
-    /// lies and its values are taken to stand there: both are off by less than 0.8 %.
-    pub fn of_seconds(sketches: &[&Sketch]) -> Self {
-        let mut counts = [0u64; BOUNDS_NS.len() + 1];
-        let (mut sum, mut count) = (0.0, 0u64);
-        for sketch in sketches {
-            sketch.for_each(|id, n| {
-                let middle = bucket_low(id) / 2 + bucket_high(id).div_ceil(2);
-                let at = BOUNDS_NS.partition_point(|b| *b < middle);
-                counts[at] = counts[at].saturating_add(n);
-                sum += middle as f64 * 1e-9 * weight(n);
-                count = count.saturating_add(n);
-            });
-        }
+    /// In seconds, of what was counted in nanoseconds with 16.16 weights.
+    pub fn of_seconds(counted: &Classic) -> Self {
         let mut below = 0u64;
-        let buckets = BOUNDS_NS
-            .iter()
-            .zip(counts)
-            .map(|(bound, n)| {
-                below = below.saturating_add(n);
-                (*bound as f64 / 1e9, weight(below))
-            })
-            .collect();
-        Self { buckets, sum, count: weight(count) }
+        let buckets = CLASSIC_BOUNDS.iter().zip(counted.counts).map(|(bound, n)| {
+            below = below.saturating_add(n);
+            (*bound as f64 / 1e9, weight(below))
+        });
+        Self {
+            buckets: buckets.collect(),
+            sum: counted.sum as f64 / 65_536e9,
+            count: weight(counted.weight()),
+        }
     }
 }
 
-impl Family {
+impl<'a> Family<'a> {
     /// An empty family.
-    pub fn new(name: &str, help: &str, kind: Kind) -> Self {
-        Self { name: name.to_owned(), help: help.to_owned(), kind, samples: Vec::new() }
+    pub fn new(name: &'a str, help: &'a str, kind: Kind) -> Self {
+        Self { name: name.into(), help: help.into(), kind, samples: Vec::new() }
     }
 
     /// Adds a number.
-    pub fn number(&mut self, labels: Vec<(&'static str, String)>, value: f64) {
+    pub fn number(&mut self, labels: Labels<'a>, value: f64) {
         self.samples.push(Sample { labels, value: Value::Number(value) });
     }
 
     /// Adds a distribution.
-    pub fn histogram(&mut self, labels: Vec<(&'static str, String)>, value: Histogram) {
+    pub fn histogram(&mut self, labels: Labels<'a>, value: Histogram) {
         self.samples.push(Sample { labels, value: Value::Histogram(value) });
     }
 
     /// A family of one number without labels.
-    pub fn single(name: &str, help: &str, kind: Kind, value: f64) -> Self {
+    pub fn single(name: &'a str, help: &'a str, kind: Kind, value: f64) -> Self {
         let mut family = Self::new(name, help, kind);
         family.number(Vec::new(), value);
         family

@@ -1,9 +1,9 @@
 //! The service graph.
 
-use super::family::{Family, Histogram, Kind, weight};
+use super::family::{Family, Histogram, Kind, Labels, weight};
 use longpole_model::finding::EdgeTotal;
 
-pub(super) fn families(rows: &[EdgeTotal]) -> Vec<Family> {
+pub(super) fn families(rows: &[EdgeTotal]) -> Vec<Family<'_>> {
     let mut requests = Family::new(
         "traces_service_graph_request_total",
         "Calls between two nodes, by sampling weight.",
@@ -25,18 +25,18 @@ pub(super) fn families(rows: &[EdgeTotal]) -> Vec<Family> {
         Kind::Histogram,
     );
     for row in rows {
-        let labels = vec![
-            ("client", row.client.clone()),
-            ("server", row.server.clone()),
-            ("connection_type", row.connection.as_str().to_owned()),
+        let labels: Labels<'_> = vec![
+            ("client", row.client.as_str().into()),
+            ("server", row.server.as_str().into()),
+            ("connection_type", row.connection.as_str().into()),
         ];
         requests.number(labels.clone(), weight(row.edge.weight));
         failed.number(labels.clone(), weight(row.edge.failed_weight));
-        if !row.edge.callee.is_empty() {
-            server.histogram(labels.clone(), Histogram::of_seconds(&[&row.edge.callee]));
+        if row.edge.callee.weight() > 0 {
+            server.histogram(labels.clone(), Histogram::of_seconds(&row.edge.callee));
         }
-        if !row.edge.caller.is_empty() {
-            client.histogram(labels, Histogram::of_seconds(&[&row.edge.caller]));
+        if row.edge.caller.weight() > 0 {
+            client.histogram(labels, Histogram::of_seconds(&row.edge.caller));
         }
     }
     vec![requests, failed, server, client]

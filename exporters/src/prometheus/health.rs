@@ -3,13 +3,18 @@
 use super::family::{Family, Kind};
 use longpole_model::finding::{Investigation, Totals};
 use longpole_model::signal::{Fate, Tally};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-pub(super) fn families(totals: &Totals, investigations: &[Investigation]) -> Vec<Family> {
+pub(super) fn families<'a>(
+    totals: &Totals,
+    investigations: &'a [Investigation],
+) -> Vec<Family<'a>> {
     let t = &totals.tally;
     let mut out = items(t);
-    let single =
-        |name: &str, help: &str, n: u64| Family::single(name, help, Kind::Counter, n as f64);
+    let single = |name: &'static str, help: &'static str, n: u64| {
+        Family::single(name, help, Kind::Counter, n as f64)
+    };
     let mut requests = Family::new(
         "longpole_refused_requests_total",
         "Requests that could not be read, by reason.",
@@ -99,8 +104,8 @@ pub(super) fn families(totals: &Totals, investigations: &[Investigation]) -> Vec
 }
 
 /// `received = recorded + rejected + duplicate + dropped`, term by term.
-fn items(t: &Tally) -> Vec<Family> {
-    let family = |name: &str, help: &str| Family::new(name, help, Kind::Counter);
+fn items(t: &Tally) -> Vec<Family<'static>> {
+    let family = |name: &'static str, help: &'static str| Family::new(name, help, Kind::Counter);
     let mut received =
         family("longpole_received_items_total", "Spans and metric points that arrived.");
     let mut recorded =
@@ -110,7 +115,7 @@ fn items(t: &Tally) -> Vec<Family> {
     let mut dropped = family("longpole_dropped_items_total", "Items accepted and then given up.");
     let fates: [(&str, &Fate); 2] = [("spans", &t.spans), ("points", &t.points)];
     for (signal, fate) in fates {
-        let label = || ("signal", signal.to_owned());
+        let label = || ("signal", signal.into());
         received.number(vec![label()], fate.received as f64);
         for (where_, n) in [("window", fate.window), ("late", fate.late), ("skewed", fate.skewed)] {
             recorded.number(vec![label(), ("in", where_.into())], n as f64);
@@ -126,20 +131,20 @@ fn items(t: &Tally) -> Vec<Family> {
 }
 
 /// Open investigations, by what an alert routes on.
-fn open(investigations: &[Investigation]) -> Family {
+fn open(investigations: &[Investigation]) -> Family<'_> {
     let mut family = Family::new(
         "longpole_investigations_open",
         "Investigations that are not resolved.",
         Kind::Gauge,
     );
-    let mut counts: BTreeMap<[String; 4], u64> = BTreeMap::new();
+    let mut counts: BTreeMap<[Cow<'_, str>; 4], u64> = BTreeMap::new();
     for i in investigations.iter().filter(|i| i.resolved_at.is_none()) {
         let verdict = i.bottlenecks.first();
         let key = [
-            verdict.map(|b| b.service.clone()).unwrap_or_default(),
-            verdict.map(|b| b.kind.as_str().to_owned()).unwrap_or_default(),
-            i.handoff.as_ref().map(|h| h.specialist.name.clone()).unwrap_or_default(),
-            u8::from(i.severity).to_string(),
+            verdict.map_or("", |b| &b.service).into(),
+            verdict.map_or("", |b| b.kind.as_str()).into(),
+            i.handoff.as_ref().map_or("", |h| &h.specialist.name).into(),
+            u8::from(i.severity).to_string().into(),
         ];
         *counts.entry(key).or_default() += 1;
     }

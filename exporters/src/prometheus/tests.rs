@@ -2,34 +2,33 @@
 
 use super::*;
 use longpole_model::finding::{Connection, EdgeTotal, RedTotal};
-use longpole_model::signal::{EdgeSummary, Operation, RedSummary, SpanKind};
+use longpole_model::signal::{EdgeCounters, Operation, RedCounters, Sketch, SpanKind};
+use std::sync::Arc;
 
 fn red(service: &str, name: &str, version: &str) -> RedTotal {
-    let mut red = RedSummary {
-        spans: 3,
-        failed: 1,
-        weight: 3 << 16,
-        failed_weight: 1 << 16,
-        ..RedSummary::default()
-    };
+    let mut durations = Sketch::default();
     for ns in [400_000, 3_000_000, 20_000_000_000] {
-        red.halves[0].record(ns, 1 << 16);
+        durations.record(ns, 1 << 16);
     }
+    let mut red = RedCounters { weight: 3 << 16, failed_weight: 1 << 16, ..RedCounters::default() };
+    red.durations.add(&durations);
     RedTotal {
-        operation: Operation {
+        operation: Arc::new(Operation {
             service: service.into(),
             kind: SpanKind::Server,
             name: name.into(),
             ..Operation::default()
-        },
+        }),
         version: version.into(),
         red,
     }
 }
 
 fn totals() -> Totals {
-    let mut edge = EdgeSummary { weight: 2 << 16, ..EdgeSummary::default() };
-    edge.callee.record(1_000_000, 2 << 16);
+    let mut callee = Sketch::default();
+    callee.record(1_000_000, 2 << 16);
+    let mut edge = EdgeCounters { weight: 2 << 16, ..EdgeCounters::default() };
+    edge.callee.add(&callee);
     Totals {
         red: vec![red("cart", "GET /cart/{id}", "1.4.0")],
         edges: vec![EdgeTotal {
@@ -80,7 +79,7 @@ fn hostile_texts_forge_no_sample() {
 #[test]
 fn equal_labels_become_one_series() {
     let mut twin = red("cart", "GET /cart/{id}", "1.4.0");
-    twin.operation.namespace = "elsewhere".into();
+    Arc::make_mut(&mut twin.operation).namespace = "elsewhere".into();
     let mut t = totals();
     t.red.push(twin);
     let text = encode(&families(&t, &[], &[Dialect::Otel]));

@@ -3,14 +3,14 @@
 //! Label values come from strangers: backslash, quote and line feed are escaped as the format says,
 //! other control characters too, so that one line stays one line for every reader.
 
-use super::{Family, Kind, Sample, Value};
+use super::{Family, Kind, Labels, Value};
 use std::fmt::Write;
 
 /// `Content-Type` of the format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Writes families. Those without samples are left out.
-pub fn encode(families: &[Family]) -> String {
+pub fn encode(families: &[Family<'_>]) -> String {
     let mut out = String::new();
     let mut line = Line::default();
     for family in families.iter().filter(|f| !f.samples.is_empty()) {
@@ -26,25 +26,26 @@ pub fn encode(families: &[Family]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "\n# TYPE {} {kind}", family.name);
         for sample in &family.samples {
-            line.set(&family.name, &sample.labels);
-            series(sample, &line, &mut out);
+            line.set(&sample.labels);
+            line.series(&family.name, &sample.value, &mut out);
         }
     }
     out
 }
 
-/// What the lines of one series have in common, escaped once.
+/// What the lines of one series have in common, written once.
 #[derive(Default)]
 struct Line {
-    name: String,
     /// Labels with commas between them, without braces.
     labels: String,
+    /// Name, brace, labels, and `le` up to its value.
+    bucket: String,
+    /// Bounds as text, by their place: those of one series are those of the next.
+    bounds: Vec<(f64, String)>,
 }
 
 impl Line {
-    fn set(&mut self, name: &str, labels: &[(&'static str, String)]) {
-        self.name.clear();
-        self.name.push_str(name);
+    fn set(&mut self, labels: &Labels<'_>) {
         self.labels.clear();
         for (key, text) in labels {
             if !self.labels.is_empty() {
@@ -57,36 +58,51 @@ impl Line {
         }
     }
 
-    fn write(&self, suffix: &str, bound: Option<f64>, value: f64, out: &mut String) {
-        out.push_str(&self.name);
+    fn series(&mut self, name: &str, value: &Value, out: &mut String) {
+        match value {
+            Value::Number(x) => self.number(name, "", *x, out),
+            Value::Histogram(h) => {
+                let le = if self.labels.is_empty() { "le=\"" } else { ",le=\"" };
+                self.bucket.clear();
+                [name, "_bucket{", &self.labels, le]
+                    .iter()
+                    .for_each(|part| self.bucket.push_str(part));
+                let buckets = h.buckets.iter().copied().chain([(f64::INFINITY, h.count)]);
+                for (i, (bound, count)) in buckets.enumerate() {
+                    out.push_str(&self.bucket);
+                    out.push_str(self.bound(i, bound));
+                    out.push_str("\"} ");
+                    number(count, out);
+                    out.push('\n');
+                }
+                self.number(name, "_sum", h.sum, out);
+                self.number(name, "_count", h.count, out);
+            }
+        }
+    }
+
+    /// A line without a bound.
+    fn number(&self, name: &str, suffix: &str, value: f64, out: &mut String) {
+        out.push_str(name);
         out.push_str(suffix);
-        if bound.is_some() || !self.labels.is_empty() {
+        if !self.labels.is_empty() {
             out.push('{');
             out.push_str(&self.labels);
-            if let Some(bound) = bound {
-                out.push_str(if self.labels.is_empty() { "le=\"" } else { ",le=\"" });
-                number(bound, out);
-                out.push('"');
-            }
             out.push('}');
         }
         out.push(' ');
         number(value, out);
         out.push('\n');
     }
-}
 
-fn series(sample: &Sample, line: &Line, out: &mut String) {
-    match &sample.value {
-        Value::Number(x) => line.write("", None, *x, out),
-        Value::Histogram(h) => {
-            for (bound, count) in &h.buckets {
-                line.write("_bucket", Some(*bound), *count, out);
-            }
-            line.write("_bucket", Some(f64::INFINITY), h.count, out);
-            line.write("_sum", None, h.sum, out);
-            line.write("_count", None, h.count, out);
+    fn bound(&mut self, i: usize, bound: f64) -> &str {
+        if self.bounds.get(i).is_none_or(|(known, _)| *known != bound) {
+            let mut text = String::new();
+            number(bound, &mut text);
+            self.bounds.truncate(i);
+            self.bounds.push((bound, text));
         }
+        self.bounds.get(i).map_or("", |(_, text)| text)
     }
 }
 
@@ -99,13 +115,33 @@ fn number(x: f64, out: &mut String) {
         f64::NEG_INFINITY => out.write_str("-Inf"),
         // Most are counts: as integers they are written much faster, to the same digits.
         x if x.fract() == 0.0 && x.abs() < 9e15 && x.is_sign_positive() => {
-            write!(out, "{}", x as u64)
+            whole(x as u64, out);
+            Ok(())
         }
         x => write!(out, "{x}"),
     };
 }
 
+fn whole(mut n: u64, out: &mut String) {
+    let (mut digits, mut at) = ([0u8; 20], 20);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+        if n == 0 {
+            break;
+        }
+    }
+    // Digits are ASCII.
+    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+}
+
 fn escape(text: &str, quotes: bool, out: &mut String) {
+    // Most names hold nothing to escape.
+    if text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'\\' && b != b'"') {
+        out.push_str(text);
+        return;
+    }
     for c in text.chars() {
         match c {
             '\\' => out.push_str("\\\\"),

@@ -1,21 +1,21 @@
 //! Utilization, saturation, errors: the latest value of each series.
 
-use super::family::{Family, Kind};
+use super::family::{Family, Kind, Labels};
 use longpole_model::finding::UseRow;
 use longpole_model::signal::Role;
 use std::collections::BTreeSet;
 
-pub(super) fn families(rows: &[UseRow]) -> Vec<Family> {
-    let family = |role: Role, name: &str, help: &str| {
+pub(super) fn families(rows: &[UseRow]) -> Vec<Family<'_>> {
+    let family = |role: Role, name: &'static str, help: &'static str| {
         let mut family = Family::new(name, help, Kind::Gauge);
         let mut seen = BTreeSet::new();
         for row in rows.iter().filter(|r| r.role == role) {
-            let labels = vec![
-                ("service_name", row.service.clone()),
-                ("instance_id", row.pod.clone()),
-                ("resource", facility(row)),
-                ("series", row.series.clone()),
-                ("unit", row.unit.clone()),
+            let labels: Labels<'_> = vec![
+                ("service_name", row.service.as_str().into()),
+                ("instance_id", row.pod.as_str().into()),
+                ("resource", facility(row).into()),
+                ("series", row.series.as_str().into()),
+                ("unit", row.unit.as_str().into()),
             ];
             if seen.insert(labels.clone()) {
                 family.number(labels, row.last);

@@ -3,6 +3,8 @@
 //! Does not hold what was concluded from them ([`crate::finding`]).
 
 mod batch;
+mod classic;
+mod counters;
 mod edge;
 mod fixed;
 mod identity;
@@ -17,6 +19,8 @@ mod tally;
 mod time;
 
 pub use batch::*;
+pub use classic::*;
+pub use counters::*;
 pub use edge::*;
 pub use fixed::*;
 pub use identity::*;

@@ -70,6 +70,11 @@ impl Road {
         self.shards.iter().map(Aggregator::open_spans).sum()
     }
 
+    /// What some shards have told of windows that are not done.
+    pub fn pending(&self) -> impl Iterator<Item = &WindowSummary> {
+        self.align.pending()
+    }
+
     /// Moves log time, a step at a time as under steady load; gives back the windows that closed.
     pub fn advance(&mut self, to: Timestamp, meter: &mut Meter) -> Vec<WindowSummary> {
         let mut done = Vec::new();

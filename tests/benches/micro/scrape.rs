@@ -11,9 +11,9 @@ use longpole_core::catalog::Catalog;
 use longpole_core::engine::Settings;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::snapshot::recent;
-use longpole_core::engine::totals::totals;
+use longpole_core::engine::totals::{Gross, Order, totals};
 use longpole_exporters::prometheus::{Dialect, encode, families};
-use longpole_model::signal::{SECOND, Tally, WindowSummary};
+use longpole_model::signal::{SECOND, Tally};
 use std::hint::black_box;
 
 /// The subject.
@@ -41,14 +41,15 @@ fn minute(operations: usize, rate: u64) -> Result<(Road, Analyst), String> {
 }
 
 /// What all shards have open.
-fn open(road: &Road) -> WindowSummary {
-    let mut open = WindowSummary::default();
+fn open(road: &Road) -> Gross {
+    let mut open = Gross::default();
     road.shards.iter().for_each(|s| open.merge(&s.peek()));
+    road.pending().for_each(|part| open.add(part));
     open
 }
 
-fn text(analyst: &Analyst, open: &WindowSummary, spans: u64, catalog: &Catalog) -> String {
-    let totals = totals(analyst, open, spans, catalog);
+fn text(analyst: &Analyst, open: Gross, catalog: &Catalog, order: &mut Order) -> String {
+    let totals = totals(analyst, open, 0, catalog, order);
     encode(&families(&totals, &[], &[Dialect::Otel]))
 }
 
@@ -58,10 +59,11 @@ fn time(report: &mut Report) -> Result<(), String> {
         let (road, analyst) = minute(operations, RATE)?;
         let (catalog, spans) = (road.catalog(), road.open_spans() as u64);
         let mut passes: [Vec<f64>; 6] = Default::default();
-        let mut bytes = 0;
+        let (mut bytes, mut order) = (0, Order::default());
         for _ in 0..PASSES {
             let (open, peek) = clock::timed(|| open(&road));
-            let (taken, total) = clock::timed(|| totals(&analyst, &open, spans, &catalog));
+            let (taken, total) =
+                clock::timed(|| totals(&analyst, open, spans, &catalog, &mut order));
             let (rows, family) = clock::timed(|| families(&taken, &[], &[Dialect::Otel]));
             let (text, encode) = clock::timed(|| encode(&rows));
             let (_, snapshot) = clock::timed(|| {
@@ -98,9 +100,9 @@ fn time(report: &mut Report) -> Result<(), String> {
 
 fn count(_: usize, n: usize) -> u64 {
     let Ok((road, analyst)) = minute(1_000, RATE / 20) else { return 0 };
-    let (open, catalog) = (open(&road), road.catalog());
+    let (catalog, mut order) = (road.catalog(), Order::default());
     for _ in 0..n {
-        black_box(text(&analyst, &open, 0, &catalog));
+        black_box(text(&analyst, open(&road), &catalog, &mut order));
     }
     n as u64
 }

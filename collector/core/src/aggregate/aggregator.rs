@@ -16,8 +16,8 @@ use super::work::Work;
 use crate::catalog::{MappedSeries, RedId, RedRow};
 use crate::limits::Limits;
 use longpole_model::signal::{
-    AttributeKey, Exemplar, MetricPoint, PARTITIONS, RedSummary, SpanRecord, StatusCode, Tally,
-    Timestamp, TraceHash, Window, WindowSummary,
+    AttributeKey, Counters, Exemplar, MetricPoint, PARTITIONS, RedCounters, RedSummary, SpanRecord,
+    StatusCode, Tally, Timestamp, TraceHash, Window, WindowSummary,
 };
 
 /// Log time moves in steps of this many nanoseconds; one partition is visited in each: all of them
@@ -278,14 +278,21 @@ impl Aggregator {
         window.close(std::mem::take(&mut self.late), tally, &self.names)
     }
 
-    /// What is not closed yet of what totals are made of, with the counters so far: RED of all open
-    /// windows and of late spans as one, and what the service graph is drawn from.
-    pub fn peek(&self) -> WindowSummary {
-        let mut tables = vec![&self.late];
-        tables.extend(self.windows.iter().map(|w| &w.red));
-        let mut out = WindowSummary::merged(self.windows.iter().map(OpenWindow::graph).collect());
-        out.red = RedTable::merged(&tables, &self.names);
-        out.tally.merge(&self.pending());
+    /// What is not closed yet of what totals are made of: RED of all open windows and of late spans, what
+    /// the service graph is drawn from, and the counters so far.
+    pub fn peek(&self) -> Counters {
+        let mut out = Counters { tally: self.pending(), ..Counters::default() };
+        self.windows.iter().for_each(|w| w.count_graph(&mut out));
+        let tables = || self.windows.iter().map(|w| &w.red).chain([&self.late]);
+        out.red = Vec::with_capacity(tables().map(RedTable::len).max().unwrap_or_default());
+        for (i, name) in self.names.iter().enumerate() {
+            let mut rows = tables().filter_map(|t| t.get(i)).peekable();
+            if rows.peek().is_some() {
+                let mut counters = RedCounters::default();
+                rows.for_each(|row| counters.add(row));
+                out.red.push((name.key, counters));
+            }
+        }
         out
     }
 

@@ -77,6 +77,11 @@ impl SiteCode {
     pub fn key(self) -> SiteKey {
         site(self.sides, self.category)
     }
+
+    /// Whether it is a call to what sends no spans.
+    pub fn is_virtual(self) -> bool {
+        self.key().category.is_virtual()
+    }
 }
 
 impl PathCode {

@@ -7,39 +7,63 @@ use super::segment::Call;
 use crate::catalog::{RedId, RedRow};
 use crate::hash::IdHash;
 use longpole_model::signal::{
-    Category, EdgeKey, EdgeSummary, EntryValue, FaultKey, OVERFLOW_NAME, OperationId, PathValue,
-    RedKey, RedSummary, SeriesId, SeriesSummary, SiteSummary, Tally, Window, WindowSummary,
+    Counters, EdgeCounters, EdgeKey, EdgeSummary, EntryValue, FaultKey, OVERFLOW_NAME, OperationId,
+    PathValue, RedKey, RedSummary, SeriesId, SeriesSummary, SiteCounters, SiteSummary, Tally,
+    Window, WindowSummary,
 };
 use std::collections::HashMap;
 
-/// RED by [`RedId`], a dense array: one index per span.
+/// RED by [`RedId`]: one index per span. Rows lie one behind the other, in order of their first span.
 #[derive(Debug, Default)]
-pub struct RedTable(Vec<Option<Box<RedSummary>>>);
+pub struct RedTable {
+    /// By id: 1 + place of the row; 0 = none yet.
+    places: Vec<u32>,
+    rows: Vec<RedSummary>,
+}
 
 impl RedTable {
+    fn with_room(ids: usize, rows: usize) -> Self {
+        Self { places: Vec::with_capacity(ids), rows: Vec::with_capacity(rows) }
+    }
+
     /// The summary of an id, made when it is new.
     #[inline]
     pub fn at(&mut self, id: RedId) -> &mut RedSummary {
         let i = id.0 as usize;
-        if self.0.len() <= i {
-            self.0.resize_with(i + 1, || None);
-        }
-        self.0[i].get_or_insert_default()
+        let place = match self.places.get(i) {
+            Some(&place) if place > 0 => place as usize - 1,
+            _ => self.new_row(i),
+        };
+        &mut self.rows[place]
     }
 
-    /// Sorted copies of the rows of several tables, merged.
-    pub fn merged(tables: &[&Self], names: &[RedRow]) -> Vec<(RedKey, RedSummary)> {
-        sorted(names.iter().enumerate().filter_map(|(i, name)| {
-            let mut rows = tables.iter().filter_map(|t| t.0.get(i)?.as_deref());
-            let mut sum = rows.next()?.clone();
-            rows.for_each(|row| sum.merge(row));
-            Some((name.key, sum))
-        }))
+    #[cold]
+    fn new_row(&mut self, i: usize) -> usize {
+        if self.places.len() <= i {
+            self.places.resize(i + 1, 0);
+        }
+        self.rows.push(RedSummary::default());
+        self.places[i] = self.rows.len() as u32;
+        self.rows.len() - 1
+    }
+
+    /// Rows in it.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The row of an id.
+    pub fn get(&self, i: usize) -> Option<&RedSummary> {
+        self.rows.get((*self.places.get(i)?).checked_sub(1)? as usize)
     }
 
     /// Sorted rows.
-    pub fn into_rows(self, names: &[RedRow]) -> Vec<(RedKey, RedSummary)> {
-        sorted(self.0.into_iter().zip(names).filter_map(|(r, name)| Some((name.key, *r?))))
+    pub fn into_rows(mut self, names: &[RedRow]) -> Vec<(RedKey, RedSummary)> {
+        let places = self.places.iter().zip(names);
+        sorted(places.filter_map(|(place, name)| {
+            let row = self.rows.get_mut(place.checked_sub(1)? as usize)?;
+            Some((name.key, std::mem::take(row)))
+        }))
     }
 }
 
@@ -71,6 +95,7 @@ pub struct OpenWindow {
 /// Rows of a window: the next one is given room for as many, instead of growing table by table.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sizes {
+    ids: usize,
     red: usize,
     entries: usize,
     paths: usize,
@@ -88,7 +113,7 @@ impl OpenWindow {
     pub fn new(window: Window, sizes: Sizes) -> Self {
         Self {
             window,
-            red: RedTable(Vec::with_capacity(sizes.red)),
+            red: RedTable::with_room(sizes.ids, sizes.red),
             entries: table(sizes.entries),
             paths: table(sizes.paths),
             sites: table(sizes.sites),
@@ -102,7 +127,8 @@ impl OpenWindow {
     /// How many rows it has.
     pub fn sizes(&self) -> Sizes {
         Sizes {
-            red: self.red.0.len(),
+            ids: self.red.places.len(),
+            red: self.red.rows.len(),
             entries: self.entries.len(),
             paths: self.paths.len(),
             sites: self.sites.len(),
@@ -204,19 +230,20 @@ impl OpenWindow {
         room
     }
 
-    /// What the window has gathered so far of the service graph: calls, and those calls whose other
-    /// side sends no spans.
-    pub fn graph(&self) -> WindowSummary {
-        let virtual_calls = self
-            .sites
-            .iter()
-            .filter(|(k, _)| matches!(k.key().category, Category::Store | Category::Remote));
-        WindowSummary {
-            window: self.window,
-            edges: sorted(self.edges.iter().map(|(k, v)| (*k, v.clone()))),
-            sites: sorted(virtual_calls.map(|(k, v)| (k.key(), v.clone()))),
-            ..WindowSummary::default()
-        }
+    /// Adds what the window has gathered so far of the service graph: calls, and calls to what sends no
+    /// spans.
+    pub fn count_graph(&self, into: &mut Counters) {
+        into.edges.extend(self.edges.iter().map(|(key, edge)| {
+            let mut counters = EdgeCounters::default();
+            counters.add(edge);
+            (*key, counters)
+        }));
+        let sites = self.sites.iter().filter(|(code, _)| code.is_virtual());
+        into.sites.extend(sites.map(|(code, site)| {
+            let mut counters = SiteCounters::default();
+            counters.add(site);
+            (code.key(), counters)
+        }));
     }
 
     /// Closes the window.

@@ -81,18 +81,17 @@ pub struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    /// Adds a row to the window that holds `end`; `add` is given the window and its cap of rows, and
+    /// tells whether the row was kept.
     #[inline]
-    fn at(&mut self, end: Timestamp) -> (usize, &mut OpenWindow) {
+    fn put(&mut self, end: Timestamp, add: impl FnOnce(&mut OpenWindow, usize) -> bool) {
         let end = end.min(self.clock.now());
         let window = self.windows.recent(end, self.clock).unwrap_or_else(|| {
             let window = self.clock.window_of(end);
             if self.clock.is_closed(window) { self.clock.oldest_open() } else { window }
         });
-        (self.windows.rows_cap, self.windows.at(window))
-    }
-
-    #[inline]
-    fn count(&mut self, kept: bool) {
+        let cap = self.windows.rows_cap;
+        let kept = add(self.windows.at(window), cap);
         self.windows.overflow_rows += u64::from(!kept);
     }
 }
@@ -100,29 +99,21 @@ impl Sink<'_> {
 impl Rows for Sink<'_> {
     #[inline]
     fn entry(&mut self, end: Timestamp, key: EntryCode, value: EntryValue) {
-        let (cap, window) = self.at(end);
-        let kept = window.entry(cap, key, value);
-        self.count(kept);
+        self.put(end, |window, cap| window.entry(cap, key, value));
     }
 
     #[inline]
     fn path(&mut self, end: Timestamp, key: PathCode, value: PathValue) {
-        let (cap, window) = self.at(end);
-        let kept = window.path(cap, key, value);
-        self.count(kept);
+        self.put(end, |window, cap| window.path(cap, key, value));
     }
 
     #[inline]
     fn site(&mut self, end: Timestamp, key: SiteCode, nanos: u64, weight: u64, failed: bool) {
-        let (cap, window) = self.at(end);
-        let kept = window.site(cap, key, nanos, weight, failed);
-        self.count(kept);
+        self.put(end, |window, cap| window.site(cap, key, nanos, weight, failed));
     }
 
     #[inline]
     fn edge(&mut self, end: Timestamp, key: EdgeKey, call: Call) {
-        let (cap, window) = self.at(end);
-        let kept = window.edge(cap, key, call);
-        self.count(kept);
+        self.put(end, |window, cap| window.edge(cap, key, call));
     }
 }

@@ -162,13 +162,12 @@ impl Interner {
         // The smallest name, so that the choice does not depend on the order of arrival.
         let nearer = !row.peer.is_empty() && (facts.peer.is_empty() || *row.peer < *facts.peer);
         let spoken = facts.language.is_empty() && !language.is_empty();
-        if row.category <= facts.category && !nearer && !spoken {
+        if !nearer && !spoken {
             return;
         }
         let Some(facts) = Arc::make_mut(&mut self.catalog).facts.get_mut(id.0 as usize) else {
             return;
         };
-        facts.category = facts.category.max(row.category);
         if nearer {
             facts.peer = row.peer.as_str().into();
         }

@@ -3,6 +3,7 @@
 //!
 //! Nothing here judges what the windows hold.
 
+use super::totals::Gross;
 use longpole_model::signal::{SECOND, Window, WindowSummary};
 use std::collections::VecDeque;
 
@@ -23,6 +24,8 @@ pub struct History {
     dropped: u64,
     /// Everything ever closed, merged: the totals, without profiles.
     totals: WindowSummary,
+    /// The same as a scrape reads it.
+    gross: Gross,
     windows: u64,
 }
 
@@ -60,6 +63,7 @@ impl History {
             bytes: 0,
             dropped: 0,
             totals: WindowSummary::default(),
+            gross: Gross::default(),
             windows: 0,
         }
     }
@@ -68,6 +72,7 @@ impl History {
     pub fn push(&mut self, summary: WindowSummary) {
         self.windows += 1;
         self.totals.merge_totals(&summary);
+        self.gross.add(&summary);
         let kept = Kept::new(summary);
         self.bytes += kept.bytes;
         self.fine.push_back(kept);
@@ -124,6 +129,11 @@ impl History {
     /// Everything merged, profiles and faults left out.
     pub fn totals(&self) -> &WindowSummary {
         &self.totals
+    }
+
+    /// Everything ever closed as a scrape reads it.
+    pub fn gross(&self) -> &Gross {
+        &self.gross
     }
 
     /// The last `n` windows, oldest first.

@@ -55,11 +55,6 @@ impl Intake {
         self.interner.catalog()
     }
 
-    /// Log time.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
     /// Counters that no work has taken along yet.
     pub fn pending(&self) -> Tally {
         self.refused.as_deref().cloned().unwrap_or_default()

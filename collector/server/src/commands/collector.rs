@@ -4,7 +4,7 @@ use super::{CommandError, exit};
 use crate::collector::{Collector, Setup};
 use crate::config::{Config, Log, LogFormat, LogLevel, Overrides};
 use crate::ingest::otlp::DecodeLimits;
-use crate::specialists;
+use crate::{secret, specialists};
 use longpole_core::engine::Settings;
 use longpole_core::limits::Limits;
 use std::time::Duration;
@@ -37,7 +37,12 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         grpc: config.grpc,
         http: config.http,
         listen: config.listen,
-        settings: Settings { limits, shards: config.shards, seed: seed(), ..Settings::default() },
+        settings: Settings {
+            limits,
+            shards: config.shards,
+            seed: secret::seed().0,
+            ..Settings::default()
+        },
         decode: DecodeLimits {
             bytes: usize::try_from(config.max_request_bytes).unwrap_or(usize::MAX),
             ..DecodeLimits::default()
@@ -98,10 +103,4 @@ async fn told_to_stop() {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
         std::process::exit(130);
     });
-}
-
-/// A number that nobody outside knows.
-fn seed() -> u64 {
-    use std::hash::BuildHasher;
-    std::hash::RandomState::new().hash_one(0u8)
 }

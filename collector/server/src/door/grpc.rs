@@ -6,7 +6,7 @@
 
 mod frame;
 
-use super::{BODY_TIMEOUT, Denied, Door, Encoding, RETRY_AFTER, Transport};
+use super::{BODY_TIMEOUT, Denied, Door, Encoding, RETRY_AFTER, Transport, too_large};
 use crate::ingest::otlp::Signal;
 use axum::Router;
 use axum::body::Body;
@@ -104,8 +104,7 @@ async fn export(door: &Door, signal: Signal, request: Request<Body>) -> Response
 
 async fn taken(door: &Door, signal: Signal, request: Request<Body>) -> Result<Vec<u8>, Status> {
     let refused = |reason: Reason| door.refuse(Transport::Grpc, reason);
-    let named = request.headers().get(GRPC_ENCODING).map_or(Ok(""), |v| v.to_str());
-    let Some(encoding) = named.ok().and_then(Encoding::from_header) else {
+    let Some(encoding) = Encoding::of(request.headers(), GRPC_ENCODING) else {
         refused(Reason::BadEncoding);
         let text = "grpc-encoding must be gzip, deflate, zstd or identity";
         let mut status = Status::unimplemented(text);
@@ -119,9 +118,7 @@ async fn taken(door: &Door, signal: Signal, request: Request<Body>) -> Result<Ve
         Ok(Ok(payload)) => payload,
         Ok(Err(Broken::TooLarge)) => {
             refused(Reason::TooLarge);
-            return Err(Status::resource_exhausted(format!(
-                "the request is larger than {cap} bytes; send smaller batches"
-            )));
+            return Err(Status::resource_exhausted(too_large(cap)));
         }
         Ok(Err(Broken::Encoding(why))) => {
             refused(Reason::BadEncoding);

@@ -1,7 +1,8 @@
 //! OTLP over HTTP: protobuf and JSON on one port, told apart by `Content-Type`.
 
 use super::{
-    Accepted, BODY_TIMEOUT, Denied, Door, Encoding, InflateError, RETRY_AFTER, Transport, inflate,
+    AT_ONCE, Accepted, BODY_TIMEOUT, Denied, Door, Encoding, InflateError, RETRY_AFTER, Transport,
+    inflate_aside, too_large,
 };
 use crate::ingest::otlp::{Signal, json};
 use axum::Router;
@@ -38,9 +39,6 @@ async fn unknown() -> (StatusCode, &'static str) {
          the port beside it, 4317 unless configured.\n",
     )
 }
-
-/// Room made at once for an announced length.
-const AT_ONCE: usize = 1 << 20;
 
 /// The two forms of a body. The answer comes in the form of the question.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,8 +89,7 @@ async fn taken(
         door.refuse(Transport::Http, reason);
         (code, message)
     };
-    let named = request.headers().get(CONTENT_ENCODING).map_or(Ok(""), |v| v.to_str());
-    let encoding = named.ok().and_then(Encoding::from_header).ok_or_else(|| {
+    let encoding = Encoding::of(request.headers(), CONTENT_ENCODING).ok_or_else(|| {
         refused(
             Reason::BadEncoding,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -107,7 +104,7 @@ async fn taken(
     let body = tokio::time::timeout(BODY_TIMEOUT, body);
     let body = match body.await {
         Ok(Ok(body)) => body,
-        Ok(Err(Broken::TooLarge)) => return Err(too_large(door)),
+        Ok(Err(Broken::TooLarge)) => return Err(larger(door)),
         Ok(Err(Broken::Cut(why))) => {
             return Err(refused(Reason::Malformed, StatusCode::BAD_REQUEST, why));
         }
@@ -119,13 +116,10 @@ async fn taken(
     let cap = door.limits.bytes;
     let body = match encoding {
         Encoding::Identity => Ok(body),
-        // A bomb keeps a thread busy for as long as its cap takes: not one of the network's.
-        _ => tokio::task::spawn_blocking(move || inflate(body, encoding, cap))
-            .await
-            .unwrap_or_else(|e| Err(InflateError::Broken("body", e.to_string()))),
+        _ => inflate_aside(body, encoding, cap).await,
     };
     let body = body.map_err(|e| match e {
-        InflateError::TooLarge(_) => too_large(door),
+        InflateError::TooLarge(_) => larger(door),
         InflateError::Broken(..) => {
             refused(Reason::BadEncoding, StatusCode::BAD_REQUEST, e.to_string())
         }
@@ -151,11 +145,9 @@ async fn taken(
     })
 }
 
-fn too_large(door: &Door) -> Failure {
+fn larger(door: &Door) -> Failure {
     door.refuse(Transport::Http, Reason::TooLarge);
-    let cap = door.limits.bytes;
-    let text = format!("the request is larger than {cap} bytes; send smaller batches");
-    (StatusCode::PAYLOAD_TOO_LARGE, text)
+    (StatusCode::PAYLOAD_TOO_LARGE, too_large(door.limits.bytes))
 }
 
 enum Broken {

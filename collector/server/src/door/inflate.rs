@@ -1,5 +1,7 @@
 //! Decompression with a cap on what comes out: a bomb costs its cap and no more.
 
+use hyper::HeaderMap;
+use hyper::header::HeaderName;
 use std::io::Read;
 
 /// How a body is compressed.
@@ -27,8 +29,9 @@ pub enum InflateError {
 }
 
 impl Encoding {
-    /// From a `Content-Encoding` header; `None` = not known.
-    pub fn from_header(value: &str) -> Option<Self> {
+    /// What the header `name` says; `None` = not known.
+    pub fn of(headers: &HeaderMap, name: HeaderName) -> Option<Self> {
+        let value = headers.get(name).map_or(Ok(""), |v| v.to_str()).ok()?;
         match value.trim().to_ascii_lowercase().as_str() {
             "" | "identity" | "none" => Some(Self::Identity),
             "gzip" | "x-gzip" => Some(Self::Gzip),
@@ -43,7 +46,7 @@ impl Encoding {
 ///
 /// # Errors
 /// [`InflateError`].
-pub fn inflate(body: Vec<u8>, encoding: Encoding, cap: usize) -> Result<Vec<u8>, InflateError> {
+fn inflate(body: Vec<u8>, encoding: Encoding, cap: usize) -> Result<Vec<u8>, InflateError> {
     match encoding {
         Encoding::Identity if body.len() > cap => Err(InflateError::TooLarge(cap)),
         Encoding::Identity => Ok(body),
@@ -57,6 +60,19 @@ pub fn inflate(body: Vec<u8>, encoding: Encoding, cap: usize) -> Result<Vec<u8>,
             read(decoder, "zstd", cap)
         }
     }
+}
+
+/// The same on a thread where it may take its time: a bomb keeps one busy for as long as its cap takes.
+///
+/// # Errors
+/// [`InflateError`].
+pub async fn inflate_aside(
+    body: Vec<u8>,
+    encoding: Encoding,
+    cap: usize,
+) -> Result<Vec<u8>, InflateError> {
+    let inflated = tokio::task::spawn_blocking(move || inflate(body, encoding, cap)).await;
+    inflated.unwrap_or_else(|e| Err(InflateError::Broken("body", e.to_string())))
 }
 
 fn read(from: impl Read, name: &'static str, cap: usize) -> Result<Vec<u8>, InflateError> {

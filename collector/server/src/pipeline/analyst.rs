@@ -11,9 +11,9 @@ use longpole_core::aggregate::Closed;
 use longpole_core::catalog::Catalog;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::snapshot::recent;
-use longpole_core::engine::totals::totals;
+use longpole_core::engine::totals::{Gross, Order, totals};
 use longpole_core::engine::{Align, Settings};
-use longpole_model::finding::{Change, Event, Snapshot, Totals};
+use longpole_model::finding::{Change, Event, Investigation, Snapshot, Totals};
 use longpole_model::signal::{SECOND, Tally, WindowSummary};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ struct Question {
     number: u64,
     readers: Vec<oneshot::Sender<Arc<Totals>>>,
     answered: Vec<bool>,
-    open: Vec<WindowSummary>,
+    open: Gross,
     open_spans: u64,
     catalog: Arc<Catalog>,
     /// What shards said after their answers.
@@ -59,6 +59,7 @@ pub struct State {
     asked: u64,
     question: Option<Question>,
     totals: Option<(Instant, Arc<Totals>)>,
+    order: Order,
     recent: Option<(u64, Arc<Snapshot>)>,
 }
 
@@ -80,6 +81,7 @@ impl State {
             asked: 0,
             question: None,
             totals: None,
+            order: Order::default(),
             recent: None,
         }
     }
@@ -157,7 +159,7 @@ impl State {
             number: self.asked,
             readers: vec![reader],
             answered: vec![false; self.shards],
-            open: vec![WindowSummary { tally: pending, ..WindowSummary::default() }],
+            open: Gross::new(pending),
             open_spans: 0,
             catalog,
             held: Vec::new(),
@@ -169,7 +171,7 @@ impl State {
         if question.number != peeked.question {
             return;
         }
-        question.open.push(peeked.open);
+        question.open.merge(&peeked.open);
         question.open_spans += peeked.open_spans;
         if let Some(answered) = question.answered.get_mut(shard) {
             *answered = true;
@@ -178,9 +180,10 @@ impl State {
             return;
         }
         let Some(mut question) = self.question.take() else { return };
-        question.open.extend(self.align.pending().cloned());
-        let (open, spans) = (WindowSummary::merged(question.open), question.open_spans);
-        let fresh = Arc::new(totals(&self.analyst, &open, spans, &question.catalog));
+        self.align.pending().for_each(|part| question.open.add(part));
+        let (open, spans) = (question.open, question.open_spans);
+        let fresh = totals(&self.analyst, open, spans, &question.catalog, &mut self.order);
+        let fresh = Arc::new(fresh);
         self.totals = Some((Instant::now(), Arc::clone(&fresh)));
         for reader in question.readers {
             let _ = reader.send(Arc::clone(&fresh));
@@ -202,6 +205,11 @@ impl State {
         let taken = Arc::new(taken);
         self.recent = Some((windows, Arc::clone(&taken)));
         taken
+    }
+
+    /// All investigations, by worth, open first.
+    pub fn investigations(&self) -> Vec<Investigation> {
+        self.analyst.book().queue().into_iter().cloned().collect()
     }
 
     /// Takes a change that somebody told of.

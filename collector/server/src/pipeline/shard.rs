@@ -5,7 +5,7 @@ use super::budget::Reserved;
 use super::queue::Queue;
 use longpole_core::aggregate::{Aggregator, Work};
 use longpole_core::engine::Tick;
-use longpole_model::signal::WindowSummary;
+use longpole_model::signal::Counters;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub enum Job {
 pub struct Peeked {
     /// Number of the question.
     pub question: u64,
-    pub open: WindowSummary,
+    pub open: Counters,
     pub open_spans: u64,
 }
 

@@ -59,7 +59,7 @@ async fn counted(shards: u32) {
     for _ in 0..20 {
         submit(&pipeline, 3, 100).await.expect("room");
         let totals = pipeline.totals().await.expect("alive");
-        let calls: u64 = totals.red.iter().map(|r| r.red.spans).sum();
+        let calls: u64 = totals.red.iter().map(|r| r.red.weight >> 16).sum();
         assert!(calls >= last, "{calls} after {last}");
         assert_eq!(totals.tally.spans.unexplained(), 0);
         last = calls;
@@ -67,7 +67,7 @@ async fn counted(shards: u32) {
     }
     tokio::time::sleep(std::time::Duration::from_millis(150)).await;
     let totals = pipeline.totals().await.expect("alive");
-    assert_eq!(totals.red.iter().map(|r| r.red.spans).sum::<u64>(), 60);
+    assert_eq!(totals.red.iter().map(|r| r.red.weight >> 16).sum::<u64>(), 60);
     assert!(totals.windows > 0, "windows close without traffic");
     pipeline.close();
     owner.join().expect("ended in order");

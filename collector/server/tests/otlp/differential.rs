@@ -4,8 +4,8 @@
 use crate::common::{T0, metrics, said, traces};
 use longpole_collector::ingest::otlp::{self, DecodeLimits, Signal, json};
 use longpole_model::signal::{
-    AttributeKey, Batch, PointValue, SpanCategory, SpanKind, SpanRecord, StatusCode, Temporality,
-    Timestamp, Weight,
+    AttributeKey, Batch, PointValue, Rejections, SpanCategory, SpanKind, SpanRecord, StatusCode,
+    Temporality, Timestamp, Weight,
 };
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data, number_data_point};
@@ -131,6 +131,12 @@ thread_local! {
     /// A decoder that has seen all requests so far: what it says of the next is what a new one says.
     static USED: RefCell<otlp::Decoder> =
         RefCell::new(otlp::Decoder::new(&DecodeLimits::default()));
+}
+
+/// What a new decoder said of a request, the used one says, too.
+fn check_used(payload: &[u8], signal: Signal, new: (&Batch, &Rejections)) {
+    let used = USED.with_borrow_mut(|used| used.decode(payload, Some(signal), Some(NOW)).unwrap());
+    assert_eq!((&used.0, &used.1), new);
 }
 
 fn check_span((payload, built): (&[u8], &Span), walked: &SpanRecord, batch: &Batch, index: usize) {
@@ -269,10 +275,7 @@ proptest! {
         let payload = request.encode_to_vec();
         let limits = DecodeLimits::default();
         let (batch, rejections) = otlp::traces(&payload, &limits, Some(NOW)).unwrap();
-        let known = USED.with_borrow_mut(|used| {
-            used.decode(&payload, Some(Signal::Traces), Some(NOW)).unwrap()
-        });
-        prop_assert_eq!(&known, &(batch.clone(), rejections.clone()));
+        check_used(&payload, Signal::Traces, (&batch, &rejections));
         let mut walked = batch.spans.iter().enumerate();
         let mut refused = 0;
         for part in &request.resource_spans {
@@ -311,10 +314,7 @@ proptest! {
         let payload = request.encode_to_vec();
         let limits = DecodeLimits::default();
         let (batch, rejections) = otlp::metrics(&payload, &limits, Some(NOW)).unwrap();
-        let known = USED.with_borrow_mut(|used| {
-            used.decode(&payload, Some(Signal::Metrics), Some(NOW)).unwrap()
-        });
-        prop_assert_eq!(&known, &(batch.clone(), rejections.clone()));
+        check_used(&payload, Signal::Metrics, (&batch, &rejections));
         let all = request.resource_metrics.iter().flat_map(|r| &r.scope_metrics);
         let expected: usize = all.flat_map(|s| &s.metrics).map(good_points).sum();
         prop_assert_eq!(batch.points.len(), expected, "{:?}", rejections);

@@ -1,12 +1,13 @@
 //! Everything counted since the process began, open windows included: what a scrape reads.
 
 use super::{PlaceboRow, UseRow};
-use crate::signal::{EdgeSummary, Operation, RedSummary, Tally};
+use crate::signal::{EdgeCounters, Operation, RedCounters, Tally};
+use std::sync::Arc;
 
 /// Totals; no counter among them ever goes back.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Totals {
-    /// By service, kind, name, version.
+    /// By service, name, kind, version.
     pub red: Vec<RedTotal>,
     /// By client, server, connection.
     pub edges: Vec<EdgeTotal>,
@@ -30,11 +31,11 @@ pub struct Totals {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedTotal {
     /// Operation.
-    pub operation: Operation,
+    pub operation: Arc<Operation>,
     /// Version; empty = not said.
-    pub version: String,
+    pub version: Arc<str>,
     /// Its sums.
-    pub red: RedSummary,
+    pub red: RedCounters,
 }
 
 /// What lies between two nodes of the service graph.
@@ -72,7 +73,7 @@ pub struct EdgeTotal {
     /// What lies between.
     pub connection: Connection,
     /// Its sums.
-    pub edge: EdgeSummary,
+    pub edge: EdgeCounters,
 }
 
 /// The client of calls from outside.

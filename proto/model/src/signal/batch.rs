@@ -73,14 +73,4 @@ impl Batch {
         let spans = self.spans.iter().map(|s| s.end).max();
         spans.max(self.points.iter().map(|p| p.time).max())
     }
-
-    /// The earliest end or measuring time of what it holds.
-    pub fn earliest(&self) -> Option<super::Timestamp> {
-        let spans = self.spans.iter().map(|s| s.end).min();
-        let points = self.points.iter().map(|p| p.time).min();
-        match (spans, points) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
-    }
 }

@@ -34,4 +34,12 @@ impl EdgeSummary {
         self.caller.merge(&other.caller);
         self.callee.merge(&other.callee);
     }
+
+    /// The same of a summary that may be taken.
+    pub fn absorb(&mut self, other: Self) {
+        self.weight = self.weight.saturating_add(other.weight);
+        self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
+        self.caller.absorb(other.caller);
+        self.callee.absorb(other.callee);
+    }
 }

@@ -32,6 +32,11 @@ impl Category {
     pub const ALL: [Self; 7] =
         [Self::Own, Self::Store, Self::Gap, Self::Remote, Self::Queue, Self::Wait, Self::Callee];
 
+    /// Whether it is a call to what sends no spans: the client span's own time is the call.
+    pub fn is_virtual(self) -> bool {
+        matches!(self, Self::Store | Self::Remote)
+    }
+
     /// Label value.
     pub fn as_str(self) -> &'static str {
         match self {

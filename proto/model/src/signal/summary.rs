@@ -1,6 +1,12 @@
 //! What one window saw, in integers, so that summaries merge in any order to the same bytes.
 //!
-//! A summary holds sorted rows; the aggregator's own working tables are elsewhere.
+//! A summary holds sorted rows; the aggregator's own working tables are elsewhere, what is added to
+//! what in [`merge`].
+
+mod merge;
+mod rows;
+#[cfg(test)]
+mod tests;
 
 use super::{
     EdgeKey, EdgeSummary, EntryKey, EntryValue, Fixed, OperationId, PathValue, SeriesId, SiteKey,
@@ -69,6 +75,22 @@ impl RedSummary {
         }
     }
 
+    /// The same of a summary that may be taken.
+    pub fn absorb(&mut self, other: Self) {
+        self.spans += other.spans;
+        self.failed += other.failed;
+        self.weight = self.weight.saturating_add(other.weight);
+        self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
+        for (mine, theirs) in self.halves.iter_mut().zip(other.halves) {
+            mine.absorb(theirs);
+        }
+        if self.exemplars.is_empty() {
+            self.exemplars = other.exemplars;
+        } else {
+            other.exemplars.into_iter().for_each(|e| self.offer(e));
+        }
+    }
+
     /// Keeps `candidate` if it belongs to the kept ones: highest duration band first, then lowest
     /// hash. The choice does not depend on the order of offers.
     #[inline]
@@ -108,6 +130,13 @@ impl SiteSummary {
         self.visits += other.visits;
         self.failed += other.failed;
         self.durations.merge(&other.durations);
+    }
+
+    /// The same of a summary that may be taken.
+    pub fn absorb(&mut self, other: Self) {
+        self.visits += other.visits;
+        self.failed += other.failed;
+        self.durations.absorb(other.durations);
     }
 }
 
@@ -191,87 +220,7 @@ pub struct WindowSummary {
     pub missing_shards: u32,
 }
 
-/// Merges sorted, unique rows into sorted, unique rows.
-fn merge_rows<K: Ord + Clone, V: Clone>(
-    mine: &mut Vec<(K, V)>,
-    theirs: &[(K, V)],
-    add: impl Fn(&mut V, &V),
-) {
-    if theirs.is_empty() {
-        return;
-    }
-    let mut out = Vec::with_capacity(mine.len() + theirs.len());
-    let mut left = std::mem::take(mine).into_iter().peekable();
-    for (key, value) in theirs {
-        while let Some(row) = left.next_if(|(k, _)| k < key) {
-            out.push(row);
-        }
-        match left.next_if(|(k, _)| k == key) {
-            Some((k, mut v)) => {
-                add(&mut v, value);
-                out.push((k, v));
-            }
-            None => out.push((key.clone(), value.clone())),
-        }
-    }
-    out.extend(left);
-    *mine = out;
-}
-
-/// The same of rows that may be taken: none is copied.
-fn absorb_rows<K: Ord, V>(mine: &mut Vec<(K, V)>, theirs: Vec<(K, V)>, add: impl Fn(&mut V, &V)) {
-    if mine.is_empty() || theirs.is_empty() {
-        mine.extend(theirs);
-        return;
-    }
-    let mut out = Vec::with_capacity(mine.len() + theirs.len());
-    let mut left = std::mem::take(mine).into_iter().peekable();
-    for (key, value) in theirs {
-        while let Some(row) = left.next_if(|(k, _)| *k < key) {
-            out.push(row);
-        }
-        match left.next_if(|(k, _)| *k == key) {
-            Some((k, mut v)) => {
-                add(&mut v, &value);
-                out.push((k, v));
-            }
-            None => out.push((key, value)),
-        }
-    }
-    out.extend(left);
-    *mine = out;
-}
-
 impl WindowSummary {
-    /// All of them as one, two by two, so that each row is moved a few times only.
-    pub fn merged(mut parts: Vec<Self>) -> Self {
-        while parts.len() > 1 {
-            let mut halved = Vec::with_capacity(parts.len().div_ceil(2));
-            let mut left = parts.into_iter();
-            while let Some(mut one) = left.next() {
-                if let Some(other) = left.next() {
-                    one.absorb(other);
-                }
-                halved.push(one);
-            }
-            parts = halved;
-        }
-        parts.pop().unwrap_or_default()
-    }
-
-    /// Adds another summary, as [`WindowSummary::merge`] does, and takes its rows.
-    pub fn absorb(&mut self, mut other: Self) {
-        let take = |rows: &mut Vec<_>| std::mem::take(rows);
-        absorb_rows(&mut self.red, take(&mut other.red), RedSummary::merge);
-        absorb_rows(&mut self.late, take(&mut other.late), RedSummary::merge);
-        absorb_rows(&mut self.entries, std::mem::take(&mut other.entries), EntryValue::merge);
-        absorb_rows(&mut self.paths, std::mem::take(&mut other.paths), PathValue::merge);
-        absorb_rows(&mut self.sites, std::mem::take(&mut other.sites), SiteSummary::merge);
-        absorb_rows(&mut self.edges, std::mem::take(&mut other.edges), EdgeSummary::merge);
-        // What is left is small: window, series, faults, counters.
-        self.merge(&other);
-    }
-
     /// An empty summary of a window: it says "I saw nothing", which is an answer.
     pub fn empty(window: Window) -> Self {
         Self { window, ..Self::default() }
@@ -298,31 +247,5 @@ impl WindowSummary {
             + rows(&self.series)
             + rows(&self.faults);
         tables + red.chain(sites).chain(edges).chain(faults).sum::<usize>()
-    }
-
-    /// Adds another summary; the window becomes the hull of both. Order does not matter.
-    pub fn merge(&mut self, other: &Self) {
-        self.merge_totals(other);
-        merge_rows(&mut self.entries, &other.entries, EntryValue::merge);
-        merge_rows(&mut self.paths, &other.paths, PathValue::merge);
-        merge_rows(&mut self.faults, &other.faults, |a, b| *a = a.saturating_add(*b));
-    }
-
-    /// Adds of another summary what totals are made of: everything but profiles and faults.
-    pub fn merge_totals(&mut self, other: &Self) {
-        if other.window.length() > 0 {
-            if self.window.length() == 0 {
-                self.window = other.window;
-            }
-            self.window.start = self.window.start.min(other.window.start);
-            self.window.end = self.window.end.max(other.window.end);
-        }
-        merge_rows(&mut self.red, &other.red, RedSummary::merge);
-        merge_rows(&mut self.late, &other.late, RedSummary::merge);
-        merge_rows(&mut self.sites, &other.sites, SiteSummary::merge);
-        merge_rows(&mut self.edges, &other.edges, EdgeSummary::merge);
-        merge_rows(&mut self.series, &other.series, SeriesSummary::merge);
-        self.tally.merge(&other.tally);
-        self.missing_shards += other.missing_shards;
     }
 }

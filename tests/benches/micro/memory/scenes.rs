@@ -11,8 +11,8 @@ use longpole_core::engine::analyst::Watch;
 use longpole_core::engine::history::History;
 use longpole_core::limits::Limits;
 use longpole_model::signal::{
-    Batch, OperationRow, Resource, SECOND, SpanId, SpanKind, SpanRecord, Timestamp, TraceId,
-    Weight, WindowSummary,
+    Batch, Counters, OperationRow, Resource, SECOND, SpanId, SpanKind, SpanRecord, Timestamp,
+    TraceId, Weight, WindowSummary,
 };
 use longpole_tests::load::dice::mix;
 use std::sync::Arc;
@@ -93,8 +93,13 @@ pub fn attack(names: usize) -> Result<(), String> {
     tell(&format!("{} operations of {names} names known", known), "MiB", since.grown());
     tell("peak", "MiB", since.peak());
     tell("record, a span", "ns", meter.record as f64 / meter.spans as f64);
-    road.shards.iter().for_each(|s| closed.merge(&s.peek()));
+    let open: Vec<Counters> = road.shards.iter().map(|s| s.peek()).collect();
+    open.iter().for_each(|part| closed.tally.merge(&part.tally));
+    road.pending().for_each(|part| closed.merge(part));
     let counted: u64 = closed.red.iter().chain(&closed.late).map(|(_, r)| r.spans).sum();
+    // All weigh one.
+    let counted =
+        counted + open.iter().flat_map(|o| &o.red).map(|(_, r)| r.weight >> 16).sum::<u64>();
     tell("spans sent", "", meter.spans as f64);
     tell("spans in all rows of RED", "", counted as f64);
     tell("of them folded into overflow rows", "", closed.tally.overflow_spans as f64);

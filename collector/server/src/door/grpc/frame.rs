@@ -3,15 +3,13 @@
 //! Each byte is copied once, from the connection's buffer into a buffer of just the size that the head
 //! announces; and no more of it is made at once than has come, so that a lie costs nothing.
 
-use super::super::{Encoding, InflateError, inflate};
+use super::super::{AT_ONCE, Encoding, InflateError, inflate_aside};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
 /// Bytes of a head: flag and length.
 const HEAD: usize = 5;
-/// Room made at once for an announced length; beyond it room grows with what comes.
-const AT_ONCE: usize = 1 << 20;
 
 /// Why there is no message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,12 +67,9 @@ pub async fn message(mut body: Body, encoding: Encoding, cap: usize) -> Result<B
         }
         return Ok(message.into());
     }
-    // A bomb keeps a thread busy for as long as its cap takes: not one of the network's.
-    let inflated = tokio::task::spawn_blocking(move || inflate(message, encoding, cap)).await;
-    match inflated {
-        Ok(Ok(message)) => Ok(message.into()),
-        Ok(Err(InflateError::TooLarge(_))) => Err(Broken::TooLarge),
-        Ok(Err(e)) => Err(Broken::Encoding(e.to_string())),
+    match inflate_aside(message, encoding, cap).await {
+        Ok(message) => Ok(message.into()),
+        Err(InflateError::TooLarge(_)) => Err(Broken::TooLarge),
         Err(e) => Err(Broken::Encoding(e.to_string())),
     }
 }

@@ -13,9 +13,10 @@ use super::resource::resource;
 use super::text::clean;
 use super::value::Budget;
 use super::wire::Fault;
+use crate::secret;
 use longpole_core::memo::{Memo, Seed, same};
 use longpole_model::signal::{OperationRow, Rejections, Resource, SpanCategory, SpanKind};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::Hasher;
 use std::sync::Arc;
 use store::Store;
 
@@ -103,7 +104,7 @@ impl Dictionary {
     pub(crate) fn new(limits: &DecodeLimits) -> Self {
         Self {
             // Of each its own, so that nobody learns one.
-            seed: Seed(RandomState::new().hash_one(0u8)),
+            seed: secret::seed(),
             limits: *limits,
             request: 0,
             senders: Vec::new(),

@@ -1,0 +1,124 @@
+//! Golden bytes of the wire form, quantiles against hdrhistogram, merging against recording.
+
+use super::*;
+use proptest::prelude::*;
+
+const ONE: u64 = 1 << 16;
+
+fn sketch(values: &[u64]) -> Sketch {
+    let mut s = Sketch::default();
+    values.iter().for_each(|&v| s.record(v, ONE));
+    s
+}
+
+/// Golden bytes of the stored form.
+#[test]
+fn the_wire_form_is_frozen() {
+    let bytes = sketch(&[0, 1, 255, 256, 1_000_000, SKETCH_MAX]).encode();
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(hex, GOLDEN);
+}
+const GOLDEN: &str = "1c849313000000180000000000000002000000000000000100004e94914f00003ff0000\
+    000000000808008808008f903808008808008e517808008cf34808008";
+
+#[test]
+fn hostile_wire_forms_are_refused() {
+    let good = sketch(&[5, 70_000, 1 << 40]).encode();
+    for cut in 1..good.len() {
+        assert_eq!(Sketch::decode(&good[..cut]), Err(BadSketch));
+    }
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x80;
+        let _ = Sketch::decode(&bad); // may be another sketch, must not panic or balloon
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn buckets_hold_their_values(v in 0..=SKETCH_MAX) {
+        let id = bucket_of(v);
+        prop_assert!(bucket_low(id) <= v && v <= bucket_high(id));
+        prop_assert!((bucket_high(id) - bucket_low(id)) as f64 <= 0.01 * v as f64);
+        if id > 0 {
+            prop_assert_eq!(bucket_high(id - 1) + 1, bucket_low(id));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn quantiles_are_hdrhistograms(
+        values in prop::collection::vec((0..46u32, 0..1000u64), 1..200),
+        q in 0.0..=1.0f64,
+    ) {
+        let values: Vec<u64> = values.iter().map(|(p, x)| (1u64 << p) + x).collect();
+        let mut h = sketch(&[]).to_hdr();
+        values.iter().for_each(|&v| h.saturating_record(v));
+        prop_assert_eq!(sketch(&values).quantile(q), h.value_at_quantile(q).min(SKETCH_MAX));
+    }
+
+    #[test]
+    fn weights_of_any_size_add_up(
+        rows in prop::collection::vec((0..300u64, prop_oneof![
+            Just(ONE), 1..5 * ONE, Just(ONE << 40), Just(u64::MAX / 4),
+        ]), 1..300),
+    ) {
+        let (mut fast, mut plain) = (Sketch::default(), std::collections::BTreeMap::new());
+        for &(v, w) in &rows {
+            fast.record(v * v * 1_000, w);
+            let n: &mut u64 = plain.entry(bucket_of(v * v * 1_000)).or_default();
+            *n = n.saturating_add(w);
+        }
+        prop_assert_eq!(fast.buckets(), plain.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn merging_is_recording(
+        a in prop::collection::vec(0..SKETCH_MAX, 0..150),
+        b in prop::collection::vec(0..SKETCH_MAX, 0..150),
+    ) {
+        let mut merged = sketch(&a);
+        merged.merge(&sketch(&b));
+        let mut all = b.clone();
+        all.extend(&a);
+        prop_assert_eq!(&merged, &sketch(&all));
+        prop_assert_eq!(Sketch::decode(&merged.encode()), Ok(merged));
+    }
+
+    /// Few, many, great, parts of spans: all forms, and all pairs of them.
+    #[test]
+    fn forms_do_not_show(
+        lists in prop::collection::vec((1..200u64, prop::collection::vec((0..1_000u64, prop_oneof![
+            Just(ONE), Just(ONE), Just(200 * ONE), Just(70_000 * ONE), Just(600_000 * ONE), 1..3 * ONE,
+        ]), 0..150)), 2),
+    ) {
+        let mut plain = std::collections::BTreeMap::new();
+        let mut sketches = Vec::new();
+        for (most, rows) in &lists {
+            let mut sketch = Sketch::default();
+            for (v, w) in rows {
+                let (v, w) = (v % most * 7_000, w / (most % 2 + 1));
+                sketch.record(v, w);
+                if w > 0 {
+                    *plain.entry(bucket_of(v)).or_insert(0u64) += w;
+                }
+            }
+            prop_assert_eq!(Sketch::decode(&sketch.encode()), Ok(sketch.clone()));
+            sketches.push(sketch);
+        }
+        let [a, b] = &sketches[..] else { unreachable!() };
+        let want: Vec<(u16, u64)> = plain.into_iter().collect();
+        let mut merged = a.clone();
+        merged.merge(b);
+        prop_assert_eq!(merged.buckets(), want.clone());
+        let mut absorbed = a.clone();
+        absorbed.absorb(b.clone());
+        prop_assert_eq!(absorbed.buckets(), want);
+        prop_assert_eq!(absorbed, merged);
+    }
+}

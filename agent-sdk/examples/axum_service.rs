@@ -20,7 +20,7 @@ async fn cart(Path(customer): Path<u64>) -> String {
 
 #[trace(fields(customer = customer))]
 async fn prices(customer: u64) -> f64 {
-    let rows = vec![9.5, customer as f64];
+    let rows = [9.5, customer as f64];
     tokio::time::sleep(Duration::from_millis(2))
         .in_span(span!(kind: Client, "SELECT prices"))
         .await;

@@ -14,10 +14,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             thread::spawn(in_current_span(move || {
                 let mut span = span!("piece", piece = piece);
                 thread::sleep(Duration::from_millis(piece));
-                match piece {
-                    3 => Err(span.error(&std::io::Error::other("disk full"))),
-                    _ => Ok(piece),
+                if piece == 3 {
+                    span.error(&std::io::Error::other("disk full"));
+                    return Err(());
                 }
+                Ok(piece)
             }))
         })
         .collect();

@@ -10,7 +10,7 @@ use crate::ring::registry;
 use crate::ring::{Ring, Writer};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Spans that ended before spans opened after them, of which a thread remembers what came before.
 const EARLY: usize = 64;
@@ -43,6 +43,11 @@ pub(crate) struct Local {
     counter: Cell<u64>,
     random: Cell<u64>,
     writer: Writer,
+    /// Items of open spans; nothing while there is no ring.
+    stack: Cell<&'static [AtomicU64]>,
+    /// Words of it that are in use, and by how many spans.
+    top: Cell<u32>,
+    stacked: Cell<u32>,
 }
 
 thread_local! {
@@ -55,6 +60,9 @@ thread_local! {
             counter: Cell::new(0),
             random: Cell::new(0),
             writer: Writer::new(),
+            stack: Cell::new(&[]),
+            top: Cell::new(0),
+            stacked: Cell::new(0),
         }
     };
     /// The current place's text, when it has one.
@@ -193,14 +201,89 @@ impl Local {
         straight
     }
 
+    /// Room for `room` more words of the span that has `words` of them at `at`, of which it takes `n`; `None` when it is
+    /// not the topmost or the stack is full.
+    #[inline(always)]
+    pub(crate) fn push(
+        &self,
+        at: &mut u32,
+        words: &mut u32,
+        n: usize,
+        room: usize,
+    ) -> Option<&'static [AtomicU64]> {
+        let top = self.top.get();
+        let room = self.stack.get().get(top as usize..)?.get(..room)?;
+        if *words == 0 {
+            *at = top;
+            self.stacked.set(self.stacked.get() + 1);
+        } else if *at + *words != top {
+            return None;
+        }
+        *words += n as u32;
+        self.top.set(top + n as u32);
+        Some(room)
+    }
+
+    /// The words of a span in the stack.
+    #[inline(always)]
+    pub(crate) fn stack(&self, at: usize, words: usize) -> &'static [AtomicU64] {
+        self.stack.get().get(at..at + words).unwrap_or(&[])
+    }
+
+    /// Gives back a span's words. Not the topmost: they stay in use until nobody has any.
+    #[inline(always)]
+    pub(crate) fn pop(&self, at: u32, words: u32) {
+        let left = self.stacked.get().saturating_sub(1);
+        self.stacked.set(left);
+        if left == 0 {
+            self.top.set(0);
+        } else if at + words == self.top.get() {
+            self.top.set(at);
+        }
+    }
+
+    /// Takes a ring, when the thread has none, before its first span.
+    #[inline(always)]
+    pub(crate) fn prepare(&self) {
+        if !self.writer.ready() {
+            self.claim();
+        }
+    }
+
     /// Writes a finished span into the thread's ring.
     #[inline(always)]
     pub(crate) fn write(&self, done: &Done, body: &mut Body) {
         if !self.writer.ready() && !self.claim() {
-            return registry::without();
+            registry::without();
+        } else if let Some((at, words)) = body.stacked() {
+            let words = self.stack(at as usize, words as usize);
+            self.copy(done, words.len(), |to| {
+                // Four at a time: the compiler does not do that with atomics.
+                let ((to, to_rest), (from, rest)) = (to.as_chunks::<4>(), words.as_chunks::<4>());
+                for (to, from) in to.iter().zip(from) {
+                    (0..4).for_each(|i| move_word(&to[i], &from[i]));
+                }
+                to_rest.iter().zip(rest).for_each(|(to, from)| move_word(to, from));
+            });
+        } else {
+            self.copy_own(done, body.own());
         }
-        let words = body.words();
-        let length = HEAD + words.len();
+        body.release(self);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn copy_own(&self, done: &Done, words: &[u64]) {
+        self.copy(done, words.len(), |to| {
+            for (word, from) in to.iter().zip(words) {
+                word.store(*from, Ordering::Relaxed);
+            }
+        });
+    }
+
+    #[inline(always)]
+    fn copy(&self, done: &Done, words: usize, items: impl FnOnce(&[AtomicU64])) {
+        let length = HEAD + words;
         self.writer.write(length, done.site, |place| {
             let Some((head, rest)) = place.split_first_chunk::<HEAD>() else { return };
             let values = [
@@ -215,9 +298,7 @@ impl Local {
             for (word, value) in head.iter().zip(values) {
                 word.store(value, Ordering::Relaxed);
             }
-            for (word, value) in rest.iter().zip(words) {
-                word.store(*value, Ordering::Relaxed);
-            }
+            items(rest);
         });
     }
 
@@ -230,12 +311,14 @@ impl Local {
         }
         registry::claim().is_some_and(|ring| {
             self.writer.take(ring);
+            self.stack.set(ring.stack());
             true
         })
     }
 
     /// Lets go of the ring, for a thread that ends or a process that was forked.
     fn release(&self) -> Option<&'static Ring> {
+        self.stack.set(&[]);
         self.writer.release()
     }
 
@@ -243,6 +326,11 @@ impl Local {
     pub(crate) fn silence(&self) {
         self.set(Place { trace: 0, span: 0, flags: flag::PRESENT });
     }
+}
+
+#[inline(always)]
+fn move_word(to: &AtomicU64, from: &AtomicU64) {
+    to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
 }
 
 /// The head of a finished span.

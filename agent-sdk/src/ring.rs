@@ -15,6 +15,9 @@ pub(crate) const SITES: usize = 1024;
 /// Words that no reader looks at: the rest of the ring, before a record that would not fit behind them.
 const SKIP: u64 = 0;
 
+/// Words of the stack of open spans.
+const STACK: usize = 2048;
+
 /// Apart from its neighbours: two cache lines, since processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -24,6 +27,8 @@ struct Apart<T>(T);
 #[derive(Debug)]
 pub(crate) struct Ring {
     words: Box<[AtomicU64]>,
+    /// Items of spans that are open, for `record/body`. Its thread's only.
+    stack: Box<[AtomicU64]>,
     written: Apart<Written>,
     /// Words that were read. Written by the drain only.
     tail: Apart<AtomicU64>,
@@ -51,11 +56,17 @@ impl Ring {
         let words = vec![0u64; words].into_iter().map(AtomicU64::new).collect();
         Self {
             words,
+            stack: (0..STACK).map(|_| AtomicU64::new(0)).collect(),
             written: Apart::default(),
             tail: Apart::default(),
             left: AtomicBool::new(false),
             dropped_at: (0..SITES).map(|_| AtomicU32::new(0)).collect(),
         }
+    }
+
+    /// Words for the items of its thread's open spans.
+    pub(crate) fn stack(&self) -> &[AtomicU64] {
+        &self.stack
     }
 
     /// Records that its threads wrote or dropped so far.

@@ -14,26 +14,27 @@ use crate::record::{flag, tag};
 use crate::site::{Kind, NO_RATE, Site};
 use crate::value::{Value, formatted};
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 /// A span that is not anybody's current one. It ends when it is dropped, on whatever thread that is.
 #[derive(Debug)]
 #[must_use = "a span ends when it is dropped: bind it to a name, not to _"]
 pub struct Span {
     state: State,
+    body: Body,
 }
 
-#[derive(Debug)]
+/// Plain data: there is nothing in it to drop.
+#[derive(Clone, Copy, Debug)]
 #[allow(clippy::large_enum_variant)] // the large one is the one that is there to be fast
 enum State {
     /// Nothing is recorded, and nothing of it is anybody's parent.
     Off,
     /// The root of a trace that is not recorded: its context travels.
-    Silent(Scope),
+    Silent(Place),
     Open(Open),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Open {
     place: Place,
     parent: u64,
@@ -41,35 +42,18 @@ struct Open {
     site: u32,
     /// Further flags of its record.
     flags: u32,
-    text: Option<Arc<str>>,
-    body: Body,
 }
 
-const OFF: Span = Span { state: State::Off };
+const OFF: Span = Span { state: State::Off, body: Body::EMPTY };
 
 /// What a thread's flags are below a recorded span with nothing unusual about it.
 const CHILD: u32 = flag::SAMPLED | flag::PRESENT;
 const ASKED: u32 = CHILD | flag::REMOTE | flag::TEXT;
 
-#[inline(always)]
-fn child(local: &Local, site: &'static Site) -> Open {
-    let above = local.place();
-    let span = local.next_span();
-    local.span.set(span);
-    Open {
-        place: Place { span, ..above },
-        parent: above.span,
-        site: site.id(),
-        flags: 0,
-        text: None,
-        body: Body::EMPTY,
-        start: crate::clock::ticks(),
-    }
-}
-
 /// A span below `parent`: where that is local all is decided, else the sampler is asked. `own` is the rate
 /// that the operation has of its own.
-fn below(local: &Local, site: &'static Site, parent: Option<&Scope>, own: u64) -> State {
+fn below(local: &Local, site: &'static Site, parent: Option<&Scope>, own: u64, body: Body) -> Span {
+    let mut span = Span { state: State::Off, body };
     local.seed();
     let above = parent.map(|p| p.place).unwrap_or_default();
     let known = above.flags & flag::PRESENT != 0;
@@ -79,7 +63,7 @@ fn below(local: &Local, site: &'static Site, parent: Option<&Scope>, own: u64) -
     let mut trace = above.trace;
     if !known || remote {
         if !crate::state::active() {
-            return State::Off;
+            return span;
         }
         if !known {
             trace = local.next_trace();
@@ -97,24 +81,27 @@ fn below(local: &Local, site: &'static Site, parent: Option<&Scope>, own: u64) -
         }
     }
     let place = Place { trace, span: local.next_span(), flags };
-    if flags & flag::SAMPLED == 0 {
-        return State::Silent(Scope { place, text });
+    if let Some(text) = text {
+        span.body.rare().text = Some(text);
     }
-    State::Open(Open {
-        place,
-        parent: above.span,
-        site: site.id(),
-        flags: above.flags & flag::REMOTE,
-        text,
-        body: Body::EMPTY,
-        start: crate::clock::ticks(),
-    })
+    span.state = if flags & flag::SAMPLED == 0 {
+        State::Silent(place)
+    } else {
+        State::Open(Open {
+            place,
+            parent: above.span,
+            site: site.id(),
+            flags: above.flags & flag::REMOTE,
+            start: crate::clock::ticks(),
+        })
+    };
+    span
 }
 
 impl Span {
     /// A span below `parent` with a rate of its own, for the `tracing` layer.
     pub(crate) fn below(site: &'static Site, parent: Option<&Scope>, own: u64) -> Self {
-        Self { state: local::with(|local| below(local, site, parent, own)) }
+        local::with(|local| below(local, site, parent, own, Body::MOVING))
     }
 
     /// Whether it will be written. If not, nothing that is said about it is kept.
@@ -131,19 +118,17 @@ impl Span {
     }
 
     /// The body of a span that was made just now.
-    #[doc(hidden)]
     #[inline(always)]
-    pub fn fresh(&mut self) -> Option<&mut Body> {
-        match &mut self.state {
-            State::Open(open) => Some(&mut open.body),
+    pub(crate) fn fresh(&mut self) -> Option<&mut Body> {
+        match self.state {
+            State::Open(_) => Some(&mut self.body),
             State::Off | State::Silent(_) => None,
         }
     }
 
     fn later(&mut self) -> Option<&mut Body> {
-        let open = self.open()?;
-        open.flags |= flag::LATER;
-        Some(&mut open.body)
+        self.open()?.flags |= flag::LATER;
+        Some(&mut self.body)
     }
 
     /// Sets an attribute. The last value of a key stays.
@@ -163,20 +148,18 @@ impl Span {
     /// Adds an event.
     pub fn event(&mut self, name: &str, attributes: &[(&str, &dyn Value)]) {
         let now = crate::clock::ticks();
-        if let Some(open) = self.open()
-            && open.body.event(now, name, attributes.len())
-        {
+        if self.is_recording() && self.body.event(now, name, attributes.len()) {
             for (key, value) in attributes {
-                value.record(Key::Text(key), &mut open.body);
+                value.record(Key::Text(key), &mut self.body);
             }
         }
     }
 
     /// Links it to another span, such as that of a message in a batch.
     pub fn link(&mut self, to: &Context) {
-        if let Some(open) = self.open() {
+        if self.is_recording() {
             let (trace, span) = (u128::from_be_bytes(to.trace_id), u64::from_be_bytes(to.span_id));
-            open.body.link(trace, span, to.sampled);
+            self.body.link(trace, span, to.sampled);
         }
     }
 
@@ -194,7 +177,7 @@ impl Span {
         {
             open.flags |= flag::ERROR;
             if !why.is_empty() {
-                open.body.told(tag::STATUS, why);
+                self.body.told(tag::STATUS, why);
             }
         }
     }
@@ -248,47 +231,49 @@ impl Span {
 
     /// The place that its children find.
     pub(crate) fn scope(&self) -> Option<Scope> {
-        match &self.state {
-            State::Off => None,
-            State::Silent(scope) => Some(scope.clone()),
-            State::Open(open) => Some(Scope { place: open.place, text: open.text.clone() }),
-        }
+        let place = match self.state {
+            State::Off => return None,
+            State::Silent(place) => place,
+            State::Open(open) => open.place,
+        };
+        Some(Scope { place, text: self.body.text().cloned() })
     }
 
     /// Makes it the current span of this thread.
-    pub fn enter(self) -> Entered {
+    pub fn enter(mut self) -> Entered {
         let before = self.scope().map(|scope| local::with(|local| local.enter(scope)));
-        Entered { span: self, before, local: PhantomData }
+        // Most roots begin where there is nothing, and that need not be remembered.
+        let root = before.as_ref().is_some_and(|b| b.place.flags == 0);
+        if let Some(before) = before.filter(|_| !root) {
+            self.body.rare().before = Some(before);
+        }
+        Entered { span: self, root, local: PhantomData }
     }
 
+    /// Writes it; it is off from then on.
     #[inline(always)]
     fn finish(&mut self, local: &Local) {
-        if let State::Open(open) = &mut self.state {
-            open.finish(local);
-        }
+        let State::Open(mut open) = self.state else {
+            self.state = State::Off;
+            return self.body.release(local);
+        };
         self.state = State::Off;
-    }
-}
-
-impl Open {
-    #[inline(always)]
-    fn finish(&mut self, local: &Local) {
         // Never before it began, even where two processors' counters are a tick apart.
-        let end = crate::clock::ticks().max(self.start);
+        let end = crate::clock::ticks().max(open.start);
         if std::thread::panicking() {
-            self.unwinding();
+            self.unwinding(&mut open);
         }
-        if let Some(text) = self.text.take() {
-            self.body.told(tag::STATE, &text);
+        if open.place.flags & flag::TEXT != 0 {
+            self.tell_state();
         }
         let done = Done {
-            site: self.site,
+            site: open.site,
             // Whether its own context came from elsewhere is no question; whether its parent did, is.
-            flags: self.place.flags & !flag::REMOTE | self.flags,
-            trace: self.place.trace,
-            span: self.place.span,
-            parent: self.parent,
-            start: self.start,
+            flags: open.place.flags & !flag::REMOTE | open.flags,
+            trace: open.place.trace,
+            span: open.place.span,
+            parent: open.parent,
+            start: open.start,
             end,
         };
         local.write(&done, &mut self.body);
@@ -296,10 +281,17 @@ impl Open {
 
     /// It ends since its thread panics.
     #[cold]
-    fn unwinding(&mut self) {
-        if self.flags & (flag::OK | flag::ERROR) == 0 {
-            self.flags |= flag::ERROR;
+    fn unwinding(&mut self, open: &mut Open) {
+        if open.flags & (flag::OK | flag::ERROR) == 0 {
+            open.flags |= flag::ERROR;
             self.body.told(tag::STATUS, "panicked");
+        }
+    }
+
+    #[cold]
+    fn tell_state(&mut self) {
+        if let Some(text) = self.body.text().cloned() {
+            self.body.told(tag::STATE, &text);
         }
     }
 }
@@ -324,43 +316,61 @@ fn finish_apart(span: &mut Span) {
 #[must_use = "a span ends when it is dropped: bind it to a name, not to _"]
 pub struct Entered {
     span: Span,
-    /// Where the thread was, when that was not simply the span's parent.
-    before: Option<Scope>,
+    /// The thread was in no trace before.
+    root: bool,
     local: PhantomData<*const ()>,
 }
 
 impl Entered {
     #[inline(always)]
     fn off() -> Self {
-        Self { span: OFF, before: None, local: PhantomData }
+        Self { span: OFF, root: false, local: PhantomData }
     }
 
     /// Begins a span below the thread's current one, and enters it.
     #[doc(hidden)]
     #[inline(always)]
-    pub fn begin(site: &'static Site) -> Self {
+    pub fn begin(site: &'static Site, fill: impl FnOnce(&mut Body)) -> Self {
         if cfg!(feature = "off") {
             return Self::off();
         }
         let flags = local::with(|local| local.flags.get()) & ASKED;
         if flags == CHILD {
-            Self::child(site)
+            Self::child(site, fill)
         } else if flags & (flag::PRESENT | flag::SAMPLED | flag::REMOTE) == flag::PRESENT {
             Self::off()
         } else {
-            Self::rare(site)
+            Self::rare(site, fill)
         }
     }
 
     #[inline(never)]
-    fn child(site: &'static Site) -> Self {
-        let open = local::with(|local| child(local, site));
-        Self { span: Span { state: State::Open(open) }, before: None, local: PhantomData }
+    fn child(site: &'static Site, fill: impl FnOnce(&mut Body)) -> Self {
+        let (above, span) = local::with(|local| {
+            let above = local.place();
+            let span = local.next_span();
+            local.span.set(span);
+            (above, span)
+        });
+        let open = Open {
+            place: Place { span, ..above },
+            parent: above.span,
+            site: site.id(),
+            flags: 0,
+            start: crate::clock::ticks(),
+        };
+        let mut entered = Self {
+            span: Span { state: State::Open(open), body: Body::EMPTY },
+            root: false,
+            local: PhantomData,
+        };
+        fill(&mut entered.span.body);
+        entered
     }
 
     /// A root, or a child of what is not quite usual.
     #[inline(never)]
-    fn rare(site: &'static Site) -> Self {
+    fn rare(site: &'static Site, fill: impl FnOnce(&mut Body)) -> Self {
         let scope = local::with(Local::scope);
         let own = if scope.place.flags & flag::PRESENT == 0 || scope.place.flags & flag::REMOTE != 0
         {
@@ -368,46 +378,66 @@ impl Entered {
         } else {
             NO_RATE
         };
-        Span::below(site, Some(&scope), own).enter()
+        Self::placed(site, &scope, own, fill)
+    }
+
+    fn placed(site: &'static Site, parent: &Scope, own: u64, fill: impl FnOnce(&mut Body)) -> Self {
+        let span = local::with(|local| {
+            local.prepare();
+            below(local, site, Some(parent), own, Body::EMPTY)
+        });
+        let mut entered = span.enter();
+        if let Some(body) = entered.fresh() {
+            fill(body);
+        }
+        entered
     }
 
     /// Begins a span below one that is named, wherever that is, and enters it.
     #[doc(hidden)]
-    pub fn begin_below(site: &'static Site, parent: &Context) -> Self {
+    pub fn begin_below(
+        site: &'static Site,
+        parent: &Context,
+        fill: impl FnOnce(&mut Body),
+    ) -> Self {
         if cfg!(feature = "off") {
             return Self::off();
         }
-        Span::below(site, Some(&parent.scope()), site.rate()).enter()
+        Self::placed(site, &parent.scope(), site.rate(), fill)
     }
 
     /// The thread's current span is again what it was before; this one lives on, to be dropped or entered
     /// anywhere.
     pub fn detach(mut self) -> Span {
         self.leave();
+        local::with(|local| self.span.body.lift(local));
         std::mem::replace(&mut self.span, OFF)
     }
 
     /// Back to where the thread was.
     #[inline(always)]
     fn leave(&mut self) {
-        let (span, parent, place) = match &self.span.state {
+        let (place, parent) = match self.span.state {
             State::Off => return,
-            State::Silent(scope) => (scope.place.span, 0, scope.place),
-            State::Open(open) => (open.place.span, open.parent, open.place),
+            State::Silent(place) => (place, 0),
+            State::Open(open) => (open.place, open.parent),
         };
-        local::with(|local| match self.before.take() {
-            Some(before) => local.leave(span, before),
-            None if local.leave_child(span, parent) => {}
-            None => Self::leave_apart(local, &self.span, Place { span: parent, ..place }),
+        local::with(|local| {
+            if self.root {
+                local.leave(place.span, Scope::default());
+            } else if self.span.body.is_rare() || !local.leave_child(place.span, parent) {
+                self.leave_apart(local, place, parent);
+            }
         });
     }
 
-    /// A child that does not end as the innermost.
+    /// It began in another place than below the span that was current, or does not end as the innermost.
     #[cold]
-    fn leave_apart(local: &Local, span: &Span, before: Place) {
-        if let State::Open(open) = &span.state {
-            local.leave(open.place.span, Scope { place: before, text: open.text.clone() });
-        }
+    fn leave_apart(&mut self, local: &Local, place: Place, parent: u64) {
+        let above = || Place { span: parent, ..place };
+        let text = self.span.body.text().cloned();
+        let before = self.span.body.before().unwrap_or_else(|| Scope { place: above(), text });
+        local.leave(place.span, before);
     }
 
     #[inline(never)]

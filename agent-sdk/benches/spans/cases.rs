@@ -29,15 +29,16 @@ pub struct Mixed {
     region: &'static str,
 }
 
-fn mixed() -> Mixed {
-    black_box(Mixed {
+fn mixed() -> &'static Mixed {
+    static MIXED: std::sync::LazyLock<Mixed> = std::sync::LazyLock::new(|| Mixed {
         route: "/cart/{id}",
         user: "user-8341".to_owned(),
         count: 17,
         share: 0.25,
         cached: true,
         region: "eu-central",
-    })
+    });
+    black_box(&MIXED)
 }
 
 #[inline(never)]

@@ -60,6 +60,8 @@ pub fn count(name: &str, spans: usize, arguments: &[&str]) -> Option<Count> {
     let out = std::env::temp_dir().join(format!("longpole-bench-{}-{name}", std::process::id()));
     let done = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no", "--collect-systime=yes"])
+        // Else what background threads do meanwhile would be counted too.
+        .arg("--separate-threads=yes")
         .arg("--toggle-collect=*longpole_bench_measured*")
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(std::env::current_exe().ok()?)
@@ -69,9 +71,15 @@ pub fn count(name: &str, spans: usize, arguments: &[&str]) -> Option<Count> {
         .stderr(Stdio::null())
         .status()
         .ok()?;
-    let text = std::fs::read_to_string(&out).ok();
-    // A file of ours in the temporary folder; nothing hangs on it.
-    let _ = std::fs::remove_file(&out);
+    let folder = std::env::temp_dir();
+    let name = out.file_name()?.to_str()?.to_owned();
+    let text = std::fs::read_to_string(folder.join(format!("{name}-01"))).ok();
+    for file in std::fs::read_dir(&folder).ok()?.flatten() {
+        if file.file_name().to_str().is_some_and(|f| f.starts_with(&name)) {
+            // Files of ours in the temporary folder; nothing hangs on them.
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
     let text = text.filter(|_| done.success())?;
     let line = text.lines().find_map(|l| l.strip_prefix("totals: "))?;
     let mut numbers = line.split_ascii_whitespace().map(|n| n.parse::<f64>().unwrap_or(f64::NAN));

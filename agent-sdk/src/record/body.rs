@@ -1,17 +1,20 @@
 //! Writing a span's attributes, events and links while it is open, in the form of `record`.
 //!
-//! The first words lie in the span itself: most spans need no more. The others go to a vector that a thread
-//! keeps for the next long span. Nothing is read back here, and nothing counted: limits are the drain's.
+//! Spans that are the current ones of a thread end in the reverse order of their beginning, nearly always; so
+//! their items lie one behind the other in a stack that the thread keeps (`local`). What cannot lie there (a span
+//! that goes to other threads, one that gets an item while a later one lies above it, a very long one) has a
+//! vector of its own, which threads keep for the next such span. Nothing is read back here, and nothing
+//! counted: limits are the drain's.
 
 use super::{KEY_TEXT, LONGEST, item, tag};
+use crate::local::{self, Local, Scope};
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Words in the span itself.
-const INLINE: usize = 24;
 /// Words in a body at most: with its head it must be a record.
 const MOST: usize = LONGEST - super::HEAD;
-/// Vectors that a thread keeps, and the longest of them in words.
+/// Vectors that a thread keeps.
 const SPARE: usize = 4;
 
 /// Bytes of a text at most.
@@ -23,8 +26,21 @@ pub(crate) fn limit_text(bytes: usize) {
     TEXT_LIMIT.store(bytes.min(LONGEST * 4), Ordering::Relaxed);
 }
 
+/// What few spans have, so that the others stay small and have nothing to drop but an empty box.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    /// All of its words, when they do not lie in the stack.
+    words: Vec<u64>,
+    /// Its foreign `tracestate`.
+    pub(crate) text: Option<Arc<str>>,
+    /// Where its thread was before it, when that was neither nowhere nor the span's parent.
+    pub(crate) before: Option<Scope>,
+}
+
 thread_local! {
-    static SPARES: RefCell<Vec<Vec<u64>>> = const { RefCell::new(Vec::new()) };
+    // A span holds one pointer to it, not three words and two texts.
+    #[allow(clippy::vec_box)]
+    static SPARES: RefCell<Vec<Box<Own>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The name of an attribute.
@@ -45,76 +61,177 @@ impl<'a> From<&'a str> for Key<'a> {
 /// The items of an open span.
 #[derive(Debug)]
 pub struct Body {
-    /// Words in `inline`; [`INLINE`] + 1 once `more` holds them all.
-    used: usize,
-    inline: [u64; INLINE],
-    more: Vec<u64>,
+    own: Option<Box<Own>>,
+    /// Where it lies in the thread's stack, and its words there.
+    at: u32,
+    words: u32,
     lost: u32,
+    /// Its words do not lie in the stack.
+    moves: bool,
+}
+
+/// Where words are written: the thread's stack, or a vector.
+pub(crate) enum Room<'a> {
+    Stack(&'a [AtomicU64]),
+    Own(&'a mut [u64]),
+}
+
+impl Room<'_> {
+    #[inline(always)]
+    fn put(&mut self, at: usize, word: u64) {
+        match self {
+            Self::Stack(words) => words[at].store(word, Ordering::Relaxed),
+            Self::Own(words) => words[at] = word,
+        }
+    }
+
+    /// Text into words from `at` on, the first byte lowest, zeros at the end.
+    #[inline(always)]
+    fn pack(&mut self, mut at: usize, bytes: &[u8]) {
+        let (whole, rest) = bytes.as_chunks::<8>();
+        for chunk in whole {
+            self.put(at, u64::from_le_bytes(*chunk));
+            at += 1;
+        }
+        if !rest.is_empty() {
+            self.put(at, last(bytes, rest));
+        }
+    }
 }
 
 impl Body {
-    pub(crate) const EMPTY: Self = Self { used: 0, inline: [0; INLINE], more: Vec::new(), lost: 0 };
+    /// Of a span that is the current one of its thread.
+    pub(crate) const EMPTY: Self = Self { own: None, at: 0, words: 0, lost: 0, moves: false };
+    /// Of a span that may go to other threads.
+    pub(crate) const MOVING: Self = Self { moves: true, ..Self::EMPTY };
 
-    /// The words; what did not fit is told by the last item.
-    #[inline(always)]
-    pub(crate) fn words(&mut self) -> &[u64] {
-        if self.used <= INLINE { &self.inline[..self.used] } else { self.long() }
+    /// What few spans have, made when it is not there.
+    #[cold]
+    pub(crate) fn rare(&mut self) -> &mut Own {
+        self.own.get_or_insert_with(spare)
     }
 
+    /// Whether it has something that few spans have.
+    #[inline(always)]
+    pub(crate) fn is_rare(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Its foreign `tracestate`.
+    #[inline(always)]
+    pub(crate) fn text(&self) -> Option<&Arc<str>> {
+        self.own.as_ref()?.text.as_ref()
+    }
+
+    /// Takes out where its thread was before it.
     #[cold]
-    fn long(&mut self) -> &[u64] {
-        if self.lost > 0 {
+    pub(crate) fn before(&mut self) -> Option<Scope> {
+        self.own.as_mut()?.before.take()
+    }
+
+    /// Where its words lie in the stack, and how many; `None` when they do not lie there.
+    #[inline(always)]
+    pub(crate) fn stacked(&self) -> Option<(u32, u32)> {
+        if self.moves { None } else { Some((self.at, self.words)) }
+    }
+
+    /// Its words, when they do not lie in the stack; what did not fit is told by the last item.
+    #[cold]
+    pub(crate) fn own(&mut self) -> &[u64] {
+        let lost = std::mem::take(&mut self.lost);
+        let Some(own) = &mut self.own else { return &[] };
+        if lost > 0 {
             // MOST leaves room for it.
-            self.more.push(item(tag::LOST, 0, self.lost as usize));
-            self.lost = 0;
+            own.words.push(item(tag::LOST, 0, lost as usize));
         }
-        &self.more
+        &own.words
     }
 
-    /// Room for an item of `n` words; `None`, and one more lost, when the span is full.
+    /// Gives back what it has of its thread's: it is empty from then on.
     #[inline(always)]
-    fn room(&mut self, n: usize) -> Option<&mut [u64]> {
-        let end = self.used + n;
-        if end <= INLINE {
-            let room = &mut self.inline[self.used..end];
-            self.used = end;
-            Some(room)
+    pub(crate) fn release(&mut self, local: &Local) {
+        if self.words > 0 {
+            local.pop(self.at, self.words);
+            self.words = 0;
+        }
+        if let Some(own) = self.own.take() {
+            keep(own);
+        }
+    }
+
+    /// Leaves the stack, to go to other threads.
+    pub(crate) fn lift(&mut self, local: &Local) {
+        self.moves = true;
+        if self.words > 0 {
+            let words = local.stack(self.at as usize, self.words as usize);
+            let words = words.iter().map(|w| w.load(Ordering::Relaxed));
+            self.rare().words.extend(words);
+            local.pop(self.at, self.words);
+            self.words = 0;
+        }
+    }
+
+    /// Has `write` write an item of `n` words; counts one more lost when the span is full.
+    #[inline(always)]
+    fn room(&mut self, n: usize, write: impl FnOnce(Room<'_>)) -> bool {
+        let stacked = if self.moves {
+            None
         } else {
-            self.spill(n)
+            local::with(|local| local.push(&mut self.at, &mut self.words, n, n))
+        };
+        match stacked {
+            Some(words) => {
+                write(Room::Stack(words));
+                true
+            }
+            None => self.room_own(n, write),
         }
     }
 
     #[cold]
-    fn spill(&mut self, n: usize) -> Option<&mut [u64]> {
-        if self.used <= INLINE {
-            let spare = SPARES.try_with(|s| s.try_borrow_mut().ok()?.pop()).ok().flatten();
-            self.more = spare.unwrap_or_else(|| Vec::with_capacity(512));
-            self.more.extend_from_slice(&self.inline[..self.used]);
-            self.used = INLINE + 1;
+    fn room_own(&mut self, n: usize, write: impl FnOnce(Room<'_>)) -> bool {
+        if !self.moves {
+            local::with(|local| self.lift(local));
         }
-        let at = self.more.len();
+        let full = self.lost > 0;
+        let words = &mut self.rare().words;
+        let at = words.len();
         // Once something is lost, all that follows is: an event's attributes must not be half there.
-        if self.lost > 0 || at + n > MOST - 1 {
+        if full || at + n > MOST - 1 {
             self.lost = self.lost.saturating_add(1);
-            return None;
+            return false;
         }
-        self.more.resize(at + n, 0);
-        Some(&mut self.more[at..])
+        words.resize(at + n, 0);
+        write(Room::Own(&mut words[at..]));
+        true
     }
 
-    /// An item with a key in front and `n` words behind it: its first word, and the place for the rest.
+    /// An item with a key in front, `n` words behind it, and `rest` in its first word.
     #[inline(always)]
-    fn keyed(&mut self, key: Key<'_>, n: usize) -> Option<(u64, &mut [u64])> {
+    fn keyed(
+        &mut self,
+        tag: u64,
+        key: Key<'_>,
+        rest: usize,
+        n: usize,
+        value: impl FnOnce(Room<'_>, usize),
+    ) {
         match key {
-            Key::Index(index) => Some((u64::from(index), self.room(1 + n)?)),
+            Key::Index(index) => {
+                self.room(1 + n, |mut room| {
+                    room.put(0, item(tag, u64::from(index), rest));
+                    value(room, 1);
+                });
+            }
             Key::Text(text) => {
                 let text = cut(text, 1 << 10);
-                let words = 1 + text.len().div_ceil(8);
-                let room = self.room(1 + words + n)?;
-                room[1] = text.len() as u64;
-                pack(text.as_bytes(), &mut room[2..1 + words]);
-                // The first word moves before the value; the key's text is left behind it.
-                Some((KEY_TEXT, room))
+                let words = 2 + text.len().div_ceil(8);
+                self.room(words + n, |mut room| {
+                    room.put(0, item(tag, KEY_TEXT, rest));
+                    room.put(1, text.len() as u64);
+                    room.pack(2, text.as_bytes());
+                    value(room, words);
+                });
             }
         }
     }
@@ -122,105 +239,124 @@ impl Body {
     /// An integer.
     #[inline(always)]
     pub fn i64(&mut self, key: Key<'_>, value: i64) {
-        if let Some((key, room)) = self.keyed(key, 1) {
-            room[0] = item(tag::I64, key, 0);
-            room[room.len() - 1] = value.cast_unsigned();
-        }
+        self.keyed(tag::I64, key, 0, 1, |mut room, at| room.put(at, value.cast_unsigned()));
     }
 
     /// A floating point number.
     #[inline(always)]
     pub fn f64(&mut self, key: Key<'_>, value: f64) {
-        if let Some((key, room)) = self.keyed(key, 1) {
-            room[0] = item(tag::F64, key, 0);
-            room[room.len() - 1] = value.to_bits();
-        }
+        self.keyed(tag::F64, key, 0, 1, |mut room, at| room.put(at, value.to_bits()));
     }
 
     /// A truth value.
     #[inline(always)]
     pub fn bool(&mut self, key: Key<'_>, value: bool) {
-        if let Some((key, room)) = self.keyed(key, 0) {
-            room[0] = item(tag::BOOL, key, usize::from(value));
-        }
+        self.keyed(tag::BOOL, key, usize::from(value), 0, |_, _| ());
     }
 
     /// A text; beyond the limit it is cut.
-    #[inline]
+    #[inline(always)]
     pub fn str(&mut self, key: Key<'_>, value: &str) {
+        match key {
+            Key::Index(index) => self.str_at(index, value),
+            Key::Text(_) => self.str_any(key, value),
+        }
+    }
+
+    /// Most texts are short and most keys known: up to 16 bytes are two words, made without a loop.
+    #[inline(never)]
+    fn str_at(&mut self, index: u32, value: &str) {
+        let bytes = value.as_bytes();
+        let n = bytes.len();
+        if n <= 16 && n <= TEXT_LIMIT.load(Ordering::Relaxed) && !self.moves {
+            let (low, high) = match bytes.first_chunk::<8>().zip(bytes.last_chunk::<8>()) {
+                // Of 8 bytes nothing is left for the second word.
+                Some((low, high)) => {
+                    let high = u64::from_le_bytes(*high).checked_shr(128 - 8 * n as u32);
+                    (u64::from_le_bytes(*low), high.unwrap_or(0))
+                }
+                None => (few(bytes), 0),
+            };
+            let words = 1 + n.div_ceil(8);
+            let room = local::with(|l| l.push(&mut self.at, &mut self.words, words, 3));
+            if let Some([first, second, third]) = room {
+                first.store(item(tag::STR, u64::from(index), n), Ordering::Relaxed);
+                second.store(low, Ordering::Relaxed);
+                // Behind the top, where the text is shorter: the next item overwrites it.
+                third.store(high, Ordering::Relaxed);
+                return;
+            }
+        }
+        self.str_any(Key::Index(index), value);
+    }
+
+    #[inline(never)]
+    fn str_any(&mut self, key: Key<'_>, value: &str) {
         let value = cut(value, TEXT_LIMIT.load(Ordering::Relaxed));
         let words = value.len().div_ceil(8);
-        if let Some((key, room)) = self.keyed(key, words) {
-            room[0] = item(tag::STR, key, value.len());
-            let at = room.len() - words;
-            pack(value.as_bytes(), &mut room[at..]);
-        }
+        self.keyed(tag::STR, key, value.len(), words, |mut room, at| {
+            room.pack(at, value.as_bytes());
+        });
     }
 
     /// An attribute that is not there after all.
     pub fn nothing(&mut self, key: Key<'_>) {
-        if let Some((key, room)) = self.keyed(key, 0) {
-            room[0] = item(tag::NOTHING, key, 0);
-        }
+        self.keyed(tag::NOTHING, key, 0, 0, |_, _| ());
     }
 
     /// An event; exactly `attributes` attributes must follow. `false` when the span is full: none may then.
     pub(crate) fn event(&mut self, at: u64, name: &str, attributes: usize) -> bool {
         let name = cut(name, TEXT_LIMIT.load(Ordering::Relaxed));
-        let words = name.len().div_ceil(8);
-        let Some(room) = self.room(3 + words) else { return false };
-        room[0] = item(tag::EVENT, 0, attributes);
-        room[1] = at;
-        room[2] = name.len() as u64;
-        pack(name.as_bytes(), &mut room[3..]);
-        true
+        self.room(3 + name.len().div_ceil(8), |mut room| {
+            room.put(0, item(tag::EVENT, 0, attributes));
+            room.put(1, at);
+            room.put(2, name.len() as u64);
+            room.pack(3, name.as_bytes());
+        })
     }
 
     /// A link to another span.
     pub(crate) fn link(&mut self, trace: u128, span: u64, sampled: bool) {
-        if let Some(room) = self.room(4) {
-            room[0] = item(tag::LINK, 0, usize::from(sampled));
-            (room[1], room[2]) = ((trace >> 64) as u64, trace as u64);
-            room[3] = span;
-        }
+        self.room(4, |mut room| {
+            room.put(0, item(tag::LINK, 0, usize::from(sampled)));
+            room.put(1, (trace >> 64) as u64);
+            room.put(2, trace as u64);
+            room.put(3, span);
+        });
     }
 
     /// The kind, where it is not the call site's.
     pub(crate) fn kind(&mut self, kind: u32) {
-        if let Some(room) = self.room(1) {
-            room[0] = item(tag::KIND, 0, kind as usize);
-        }
+        self.room(1, |mut room| room.put(0, item(tag::KIND, 0, kind as usize)));
     }
 
     /// A text about the span itself: its name, status or state.
     pub(crate) fn told(&mut self, tag: u64, text: &str) {
         let text = cut(text, TEXT_LIMIT.load(Ordering::Relaxed));
-        let words = text.len().div_ceil(8);
-        if let Some(room) = self.room(1 + words) {
-            room[0] = item(tag, 0, text.len());
-            pack(text.as_bytes(), &mut room[1..]);
-        }
+        self.room(1 + text.len().div_ceil(8), |mut room| {
+            room.put(0, item(tag, 0, text.len()));
+            room.pack(1, text.as_bytes());
+        });
     }
 }
 
-impl Drop for Body {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if self.used > INLINE {
-            keep(std::mem::take(&mut self.more));
-        }
-    }
-}
-
-/// Keeps a vector for the thread's next long span.
+/// One that was kept, or a new one.
 #[cold]
-fn keep(mut words: Vec<u64>) {
-    words.clear();
+fn spare() -> Box<Own> {
+    let spare = SPARES.try_with(|s| s.try_borrow_mut().ok()?.pop()).ok().flatten();
+    spare.unwrap_or_default()
+}
+
+/// Keeps one for the thread's next span that needs it.
+#[cold]
+fn keep(mut own: Box<Own>) {
+    own.words.clear();
+    (own.text, own.before) = (None, None);
     let _ = SPARES.try_with(|spares| {
         if let Ok(mut spares) = spares.try_borrow_mut()
             && spares.len() < SPARE
         {
-            spares.push(words);
+            spares.push(own);
         }
     });
 }
@@ -237,32 +373,28 @@ fn cut_short(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
-/// Text into words, the first byte lowest, zeros at the end.
+/// The last word of a text, of which `rest` is not in whole words: eight bytes up to the end, the ones that
+/// are packed already shifted out; or, where there are not eight, what there is.
 #[inline(always)]
-fn pack(bytes: &[u8], words: &mut [u64]) {
-    let (whole, rest) = bytes.as_chunks::<8>();
-    for (word, chunk) in words.iter_mut().zip(whole) {
-        *word = u64::from_le_bytes(*chunk);
-    }
-    if let (false, Some(last)) = (rest.is_empty(), words.last_mut()) {
-        // Eight bytes up to the end, the ones that were packed already shifted out; or, where there are
-        // not eight, two overlapping parts.
-        *last = match bytes.last_chunk::<8>() {
-            Some(tail) => u64::from_le_bytes(*tail) >> (64 - 8 * rest.len()),
-            None => few(rest),
-        };
+fn last(bytes: &[u8], rest: &[u8]) -> u64 {
+    match bytes.last_chunk::<8>() {
+        Some(tail) => u64::from_le_bytes(*tail) >> (64 - 8 * rest.len()),
+        None => few(rest),
     }
 }
 
-/// One to seven bytes as a word.
+/// One to seven bytes as a word, by two overlapping parts or three overlapping bytes.
 #[inline(always)]
 fn few(bytes: &[u8]) -> u64 {
     let n = bytes.len();
     if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
         u64::from(first) | u64::from(last) << (8 * (n - 4))
+    } else if let (Some(first), Some(last)) = (bytes.first(), bytes.last()) {
+        let middle = u64::from(bytes[n / 2]) << (8 * (n / 2));
+        u64::from(*first) | middle | u64::from(*last) << (8 * (n - 1))
     } else {
-        bytes.iter().rev().fold(0, |word, b| word << 8 | u64::from(*b))
+        0
     }
 }
 
@@ -275,7 +407,7 @@ mod tests {
         #[test]
         fn text_is_packed_byte_for_byte(text in ".{0,40}") {
             let mut words = vec![u64::MAX; text.len().div_ceil(8)];
-            pack(text.as_bytes(), &mut words);
+            Room::Own(&mut words).pack(0, text.as_bytes());
             let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
             prop_assert!(bytes[text.len()..].iter().all(|b| *b == 0));
             bytes.truncate(text.len());

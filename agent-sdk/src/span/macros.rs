@@ -11,7 +11,7 @@
 /// In front of the name: `kind: Client` (or `Server`, `Producer`, `Consumer`) and `parent: &context`, in this
 /// order. Behind it attributes, `key = value`: the key as dotted names or a literal, the value anything
 /// that is a [`Value`](crate::Value), `%value` as it is displayed or `?value` as it is debugged. Values
-/// are looked at only where the trace is recorded. A literal value belongs to the call site and costs
+/// are looked at only where the trace is recorded, in a closure: no `?` and no `.await` in them. A literal value belongs to the call site and costs
 /// nothing.
 #[macro_export]
 macro_rules! span {
@@ -48,17 +48,15 @@ macro_rules! __span {
                 text: ::core::concat!($literal),
             }),*],
         );
-        #[allow(unused_mut)]
-        let mut span = $crate::Entered::$begin(&SITE $(, $parent)?);
-        #[allow(unused_variables, unused_mut, unused_assignments)]
-        if let ::core::option::Option::Some(body) = span.fresh() {
+        // The span is made where it is to lie, attributes included: moving it would cost more than making it.
+        $crate::Entered::$begin(&SITE, $($parent,)? #[allow(unused_variables)] |body: &mut $crate::Body| {
+            #[allow(unused_mut, unused_assignments)]
             let mut at = 0u32;
             $(
                 $crate::Value::record(&$value, $crate::Key::Index(at), body);
                 at += 1;
             )*
-        }
-        span
+        })
     }};
     // A minus may begin an expression; what begins with one is not tried as a literal.
     (@next $h:tt $f:tt $v:tt, $($key:ident).+ = - $($rest:tt)*) => {

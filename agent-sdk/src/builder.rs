@@ -1,17 +1,17 @@
 //! Setting the SDK up: code first, then `OTEL_*` variables, then the specification's defaults.
 
+use crate::drain::{self, encode::Limits};
 use crate::env::{Env, pairs, set_propagators, warn};
 use crate::export::{self, Settings};
-use crate::layer::{RECORDER, Recorder};
-use crate::queue::{GLOBAL, Queue};
-use crate::sampler::Sampler;
-use crate::span::SpanLimits;
+use crate::guard::{Guard, running};
+use crate::queue::Queue;
+use crate::sampler::{Sampler, set_sampler};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// How long the guard waits for the last spans to be sent.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Bytes of a ring for each span that may wait: what a span with a few attributes takes.
+const SPAN_BYTES: usize = 256;
 
 /// How OTLP is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub struct Builder {
     delay: Option<Duration>,
     metric_interval: Option<Duration>,
     sampler: Option<Sampler>,
+    ring_bytes: Option<usize>,
+    rings_bytes: usize,
     quiet: bool,
     env: EnvFn,
 }
@@ -74,6 +76,8 @@ impl Builder {
             delay: None,
             metric_interval: None,
             sampler: None,
+            ring_bytes: None,
+            rings_bytes: 64 << 20,
             quiet: false,
             env: Box::new(|name| std::env::var(name).ok()),
         }
@@ -133,6 +137,14 @@ impl Builder {
         self
     }
 
+    /// Bytes of each thread's ring (rounded up to a power of two, 64 KiB at least), and of all rings
+    /// together. 256 bytes for each span of `OTEL_BSP_MAX_QUEUE_SIZE`, and 64 MiB in all, when this is
+    /// not called.
+    pub fn ring_bytes(mut self, each: usize, all: usize) -> Self {
+        (self.ring_bytes, self.rings_bytes) = (Some(each), all);
+        self
+    }
+
     /// Says nothing at start and end.
     pub fn quiet(mut self, quiet: bool) -> Self {
         self.quiet = quiet;
@@ -153,28 +165,37 @@ impl Builder {
     pub fn init(self) -> Result<Guard, InitError> {
         let quiet = self.quiet;
         let env = Env(&*self.env);
-        if env.flag("OTEL_SDK_DISABLED") {
-            return Ok(Guard { queue: None, quiet: true });
+        if cfg!(feature = "off") || env.flag("OTEL_SDK_DISABLED") {
+            return Ok(Guard::disabled());
         }
         if let Some(list) = env.text("OTEL_PROPAGATORS") {
             set_propagators(&list);
         }
-        let number = |name: &str, default: u64| env.number(name).unwrap_or(default);
-        let size = |name, default| usize::try_from(number(name, default)).unwrap_or(usize::MAX);
-        let queue = Arc::new(Queue::new(
-            size("OTEL_BSP_MAX_QUEUE_SIZE", 2_048),
-            size("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512),
-        ));
-        let defaults = SpanLimits::default();
-        let attributes = size("OTEL_ATTRIBUTE_COUNT_LIMIT", defaults.attributes as u64);
-        let limits = SpanLimits {
-            attributes: size("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", attributes as u64),
-            events: size("OTEL_SPAN_EVENT_COUNT_LIMIT", defaults.events as u64),
-            value_bytes: size("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", defaults.value_bytes as u64),
+        let number = |name: &str, default: usize| {
+            env.number(name).map_or(default, |n| usize::try_from(n).unwrap_or(usize::MAX))
         };
+        let cap = number("OTEL_BSP_MAX_QUEUE_SIZE", 2_048).max(1);
+        let batch = number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512).clamp(1, cap);
+        let defaults = Limits::default();
+        let attributes = number("OTEL_ATTRIBUTE_COUNT_LIMIT", defaults.attributes);
+        let limits = Limits {
+            attributes: number("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", attributes),
+            events: number("OTEL_SPAN_EVENT_COUNT_LIMIT", defaults.events),
+            links: number("OTEL_SPAN_LINK_COUNT_LIMIT", defaults.links),
+        };
+        let text = number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 16 << 10);
+        let delay = env.number("OTEL_BSP_SCHEDULE_DELAY").map(Duration::from_millis);
         let sampler = self.sampler.unwrap_or_else(|| sampler(&env));
         let settings = self.settings(&env);
-        if GLOBAL.set(Arc::clone(&queue)).is_err() {
+        let drained = drain::Settings {
+            resource: settings.resource.clone(),
+            batch: u32::try_from(batch).unwrap_or(u32::MAX),
+            delay: self.delay.or(delay).unwrap_or(Duration::from_secs(5)),
+            limits,
+        };
+        let queue = Arc::new(Queue::new(cap));
+        let mut running = running();
+        if running.is_some() {
             return Err(InitError::Twice);
         }
         if !quiet {
@@ -185,15 +206,28 @@ impl Builder {
                 self.version.as_deref().map_or("no version".to_owned(), |v| format!("version {v}")),
             );
         }
+        crate::clock::choose();
+        crate::ring::registry::configure(
+            self.ring_bytes.unwrap_or_else(|| cap.saturating_mul(SPAN_BYTES).min(1 << 20)),
+            self.rings_bytes,
+        );
+        crate::record::body::limit_text(number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", text));
         if !cfg!(test) {
             crate::process::register();
+            crate::guard::register();
         }
         export::start(settings, Arc::clone(&queue))?;
-        let _ = RECORDER.set(Recorder { queue: Arc::clone(&queue), sampler, limits });
+        drain::start(drained, Arc::clone(&queue))?;
+        #[cfg(unix)]
+        crate::raw::after_fork(crate::local::forked);
+        set_sampler(sampler);
+        *running = Some(Arc::clone(&queue));
+        drop(running);
+        crate::state::set_active(true);
         // A program that has its own subscriber adds the layer itself.
         let subscriber = tracing_subscriber::registry().with(crate::layer());
         let _ = tracing::subscriber::set_global_default(subscriber);
-        Ok(Guard { queue: Some(queue), quiet })
+        Ok(Guard::new(queue, quiet))
     }
 
     fn settings(&self, env: &Env<'_>) -> Settings {
@@ -228,10 +262,6 @@ impl Builder {
                 .or_else(|| env.otlp("TRACES", "TIMEOUT")?.parse().ok().map(Duration::from_millis))
                 .unwrap_or(Duration::from_secs(10)),
             gzip: env.otlp("TRACES", "COMPRESSION").as_deref() == Some("gzip"),
-            delay: self
-                .delay
-                .or_else(|| millis("OTEL_BSP_SCHEDULE_DELAY"))
-                .unwrap_or(Duration::from_secs(5)),
             metric_interval: self
                 .metric_interval
                 .or_else(|| millis("OTEL_METRIC_EXPORT_INTERVAL"))
@@ -247,7 +277,7 @@ impl Builder {
             ("telemetry.sdk.name".into(), "longpole".into()),
             ("telemetry.sdk.language".into(), "rust".into()),
             ("telemetry.sdk.version".into(), env!("CARGO_PKG_VERSION").into()),
-            ("service.instance.id".into(), format!("{:016x}", crate::id::random())),
+            ("service.instance.id".into(), format!("{:016x}", crate::id::seed())),
             ("process.pid".into(), std::process::id().to_string()),
         ];
         if let Ok(host) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
@@ -288,41 +318,5 @@ fn protocol(env: &Env<'_>) -> Protocol {
             ));
             Protocol::HttpProtobuf
         }
-    }
-}
-
-/// Keeps the SDK running; sends what is left when it is dropped.
-#[must_use = "dropping the guard ends the SDK"]
-pub struct Guard {
-    queue: Option<Arc<Queue>>,
-    quiet: bool,
-}
-
-impl Guard {
-    /// Sends everything that has ended so far; `true` when that was done by the deadline. Safe to
-    /// call anywhere: it waits on a condition, never on a runtime.
-    pub fn flush(&self, deadline: Duration) -> bool {
-        self.queue.as_ref().is_none_or(|q| q.flush(deadline))
-    }
-
-    /// Sends what is left and ends the SDK; `true` when that was done by the deadline.
-    pub fn shutdown(mut self, deadline: Duration) -> bool {
-        self.end(deadline)
-    }
-
-    fn end(&mut self, deadline: Duration) -> bool {
-        let Some(queue) = self.queue.take() else { return true };
-        let ended = queue.stop(deadline);
-        if !self.quiet {
-            let s = queue.stats();
-            eprintln!("longpole: sent {} spans, dropped {}", s.sent, s.dropped() + s.queued);
-        }
-        ended
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.end(FAREWELL);
     }
 }

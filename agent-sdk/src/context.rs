@@ -1,6 +1,8 @@
-//! Where in a trace a thread or a message is: W3C Trace Context, level 2.
+//! Where in a trace a thread or a message is: W3C Trace Context, level 2. What a thread holds of it is `local`'s.
 
-use std::cell::RefCell;
+use crate::local::{self, Local, Place, Scope};
+use crate::record::flag;
+use crate::sampler::states;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -71,6 +73,36 @@ impl Context {
         out
     }
 
+    /// The public form of a scope.
+    pub(crate) fn of(scope: &Scope) -> Self {
+        let Place { trace, span, flags } = scope.place;
+        let known = || states::text((flags & flag::STATE) >> flag::STATE.trailing_zeros());
+        Self {
+            trace_id: trace.to_be_bytes(),
+            span_id: span.to_be_bytes(),
+            sampled: flags & flag::SAMPLED != 0,
+            trace_state: scope.text.clone().or_else(|| known().map(Arc::from)),
+            remote: flags & flag::REMOTE != 0,
+        }
+    }
+
+    /// The form that threads hold.
+    pub(crate) fn scope(&self) -> Scope {
+        let mut flags = flag::PRESENT;
+        for (on, bit) in [(self.sampled, flag::SAMPLED), (self.remote, flag::REMOTE)] {
+            flags |= if on { bit } else { 0 };
+        }
+        let mut text = None;
+        if let Some(state) = &self.trace_state {
+            match states::find(state) {
+                Some(known) => flags |= known << flag::STATE.trailing_zeros(),
+                None => (flags, text) = (flags | flag::TEXT, Some(Arc::clone(state))),
+            }
+        }
+        let trace = u128::from_be_bytes(self.trace_id);
+        Scope { place: Place { trace, span: u64::from_be_bytes(self.span_id), flags }, text }
+    }
+
     /// The trace id in hex, for log lines.
     pub fn trace_id_hex(&self) -> String {
         self.trace_id.iter().fold(String::with_capacity(32), |mut out, b| {
@@ -97,33 +129,12 @@ fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(out)
 }
 
-thread_local! {
-    /// Spans entered on this thread, innermost last, by the subscriber's id.
-    static ENTERED: RefCell<Vec<(u64, Context)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// The context of the innermost span that is entered on this thread.
+/// The context of the innermost span that is entered on this thread, whether it is recorded or not.
 pub fn current() -> Option<Context> {
-    ENTERED.try_with(|e| e.try_borrow().ok()?.last().map(|(_, c)| c.clone())).ok().flatten()
-}
-
-pub(crate) fn enter(id: u64, context: Context) {
-    let _ = ENTERED.try_with(|e| {
-        if let Ok(mut e) = e.try_borrow_mut() {
-            e.push((id, context));
-        }
-    });
-}
-
-/// Guards may be dropped in any order: the innermost entry of that span goes.
-pub(crate) fn exit(id: u64) {
-    let _ = ENTERED.try_with(|e| {
-        if let Ok(mut e) = e.try_borrow_mut()
-            && let Some(at) = e.iter().rposition(|(i, _)| *i == id)
-        {
-            e.remove(at);
-        }
-    });
+    let scope = local::with(Local::scope);
+    // The SDK's own threads are in no trace, and yet not to begin one.
+    let place = &scope.place;
+    (place.flags & flag::PRESENT != 0 && place.trace != 0).then(|| Context::of(&scope))
 }
 
 #[cfg(test)]
@@ -166,6 +177,16 @@ mod tests {
             prop_assume!(trace != [0; 16] && span != [0; 8]);
             let c = Context { trace_id: trace, span_id: span, sampled, trace_state: None, remote: true };
             prop_assert_eq!(Context::parse(&c.traceparent(), None), Some(c));
+        }
+
+        #[test]
+        fn threads_hold_contexts_without_loss(
+            trace in 1u128.., span in 1u64.., sampled: bool, remote: bool, state in "(a=b|ot=th:[1-9])?",
+        ) {
+            let trace_state = (!state.is_empty()).then(|| Arc::from(state));
+            let (trace_id, span_id) = (trace.to_be_bytes(), span.to_be_bytes());
+            let c = Context { trace_id, span_id, sampled, trace_state, remote };
+            prop_assert_eq!(Context::of(&c.scope()), c);
         }
 
         #[test]

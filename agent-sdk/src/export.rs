@@ -1,4 +1,4 @@
-//! The SDK's own thread: takes finished spans and metrics, encodes them, sends them, tries again.
+//! The sender: a thread of the SDK's own that takes encoded batches, asks metrics, sends, tries again.
 //!
 //! It owns its runtime; a host's is never borrowed and no host thread waits for the network.
 
@@ -9,8 +9,8 @@ mod http;
 use crate::builder::Protocol;
 use crate::env::warn;
 use crate::queue::{Queue, Work};
+use crate::stats::counters;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Longest wait between two tries.
@@ -27,7 +27,6 @@ pub(crate) struct Settings {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) timeout: Duration,
     pub(crate) gzip: bool,
-    pub(crate) delay: Duration,
     pub(crate) metric_interval: Duration,
     pub(crate) send_metrics: bool,
     pub(crate) resource: Vec<(String, String)>,
@@ -60,8 +59,8 @@ enum Client {
 /// Starts the thread.
 pub(crate) fn start(settings: Settings, queue: Arc<Queue>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("longpole-sdk".into()).spawn(move || {
-        crate::layer::silence();
+    std::thread::Builder::new().name("longpole-sender".into()).spawn(move || {
+        crate::local::with(crate::local::Local::silence);
         // The subscriber of the host hears nothing of our client.
         tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), || {
             Sender::new(settings, queue, runtime).run();
@@ -94,15 +93,10 @@ impl Sender {
     fn run(mut self) {
         loop {
             let until_metrics = self.next_metrics.saturating_duration_since(Instant::now());
-            let Work { spans, flush, stop_by } =
-                self.queue.take(self.settings.delay.min(until_metrics));
-            let nothing_left = spans.is_empty();
-            if !nothing_left {
-                let count = spans.len() as u64;
-                let payload = encode::traces(&self.settings.resource, spans);
-                self.send(Signal::Traces, &payload, count, u32::MAX);
+            let Work { batch, flush, ending, stop_by } = self.queue.take(until_metrics);
+            if let Some(batch) = batch {
+                self.send(Signal::Traces, &batch.payload, u64::from(batch.spans), u32::MAX);
             }
-            let ending = stop_by.is_some() && nothing_left;
             if flush.is_some() || ending || Instant::now() >= self.next_metrics {
                 self.next_metrics = Instant::now() + self.settings.metric_interval;
                 if self.settings.send_metrics {
@@ -123,15 +117,13 @@ impl Sender {
 
     /// Sends until it is taken, refused, or time is up.
     fn send(&mut self, signal: Signal, payload: &[u8], spans: u64, tries: u32) {
-        let queue = Arc::clone(&self.queue);
-        let c = &queue.counters;
         for _ in 0..tries {
             let timeout = match self.queue.stop_by() {
                 Some(by) => by.saturating_duration_since(Instant::now()).min(self.settings.timeout),
                 None => self.settings.timeout,
             };
             if timeout.is_zero() {
-                c.unsent.fetch_add(spans, Ordering::Relaxed);
+                counters().unsent(spans);
                 return;
             }
             let answer = self.once(signal, payload, timeout);
@@ -139,8 +131,8 @@ impl Sender {
                 Answer::Taken { rejected, message } => {
                     self.failures = 0;
                     let rejected = if spans == 0 { 0 } else { rejected.min(spans) };
-                    c.sent.fetch_add(spans - rejected, Ordering::Relaxed);
-                    c.refused.fetch_add(rejected, Ordering::Relaxed);
+                    counters().sent(spans - rejected);
+                    counters().refused(rejected);
                     if !message.is_empty() && !self.told {
                         self.told = true;
                         warn(&format!("the collector says: {message}"));
@@ -148,7 +140,7 @@ impl Sender {
                     return;
                 }
                 Answer::Refused(why) => {
-                    c.refused.fetch_add(spans, Ordering::Relaxed);
+                    counters().refused(spans);
                     if !self.told {
                         self.told = true;
                         warn(&format!("the collector refused {spans} spans for good: {why}"));
@@ -176,7 +168,8 @@ impl Sender {
     /// Doubles from one second, with jitter down to a half; what the collector asks for comes first.
     fn pause(&self, asked: Option<Duration>) -> Duration {
         let doubled = Duration::from_secs(1) * 2u32.saturating_pow(self.failures.min(6) - 1);
-        let jitter = 0.5 + (crate::id::random() >> 11) as f64 / (1u64 << 54) as f64;
+        let jitter = 0.5
+            + (crate::local::with(crate::local::Local::random) >> 11) as f64 / (1u64 << 54) as f64;
         asked.unwrap_or_else(|| doubled.min(LONGEST).mul_f64(jitter)).min(LONGEST)
     }
 

@@ -1,48 +1,42 @@
-//! `tracing` spans become spans of a trace.
+//! `tracing` spans become spans of a trace, on the same road as our own. Their fields are read by `layer/visit`.
 
-use crate::clock::now;
-use crate::context::{self, Context};
-use crate::queue::Queue;
-use crate::sampler::Sampler;
-use crate::span::{Event, Kind, Span, SpanLimits, Status, Value};
-use std::borrow::Cow;
+mod visit;
+
+use crate::context::Context;
+use crate::local::{self, Local, Scope};
+use crate::record::flag;
+use crate::sampler::rates;
+use crate::site::{NO_RATE, Site};
+use crate::span::Span;
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, OnceLock};
-use tracing::field::{Field, Visit};
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Level, Subscriber};
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context as Scope;
+use tracing_subscriber::layer::Context as Around;
 use tracing_subscriber::registry::LookupSpan;
-
-/// What the layer needs once the SDK is initialised; before it, spans cost a look and no more.
-pub(crate) struct Recorder {
-    pub(crate) queue: Arc<Queue>,
-    pub(crate) sampler: Sampler,
-    pub(crate) limits: SpanLimits,
-}
-
-pub(crate) static RECORDER: OnceLock<Recorder> = OnceLock::new();
+use visit::{Fields, Happening, Name};
 
 thread_local! {
     /// The parent of the next root that is created on this thread.
     static PARENT: RefCell<Option<Context>> = const { RefCell::new(None) };
-    /// Set on the SDK's own thread: its HTTP client is not to be traced.
-    static SILENT: Cell<bool> = const { Cell::new(false) };
-}
-
-/// No span of this thread is recorded any more.
-pub(crate) fn silence() {
-    SILENT.with(|s| s.set(true));
+    /// Spans entered on this thread, and where the thread was before each.
+    static ENTERED: RefCell<Vec<(u64, Scope)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs `create`, in which a root span is created that continues `parent`: how a server or consumer
 /// takes up a trace that came with a message.
 pub fn with_parent<T>(parent: Option<Context>, create: impl FnOnce() -> T) -> T {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            let _ = PARENT.try_with(|p| p.replace(None));
+        }
+    }
     PARENT.with(|p| p.replace(parent));
-    let made = create();
-    PARENT.with(|p| p.replace(None));
-    made
+    let _reset = Reset;
+    create()
 }
 
 /// The layer. Spans and events of level INFO and above are recorded.
@@ -55,203 +49,156 @@ where
 
 struct Tracing;
 
-/// What hangs on a `tracing` span: its context, and what is recorded when it is sampled.
-struct Open {
-    context: Context,
-    span: Option<Box<Span>>,
+/// The call site of a `tracing` span, found again by the address of its metadata.
+fn site(metadata: &'static Metadata<'static>) -> &'static Site {
+    static SITES: RwLock<Option<HashMap<usize, &'static Site>>> = RwLock::new(None);
+    thread_local! {
+        /// The last few: one look instead of a lock.
+        static LAST: [Cell<(usize, Option<&'static Site>)>; 64] =
+            const { [const { Cell::new((0, None)) }; 64] };
+    }
+    let address = std::ptr::from_ref(metadata).addr();
+    let slot = (address >> 4) % 64;
+    let last = LAST.with(|last| last[slot].get());
+    if let (at, Some(site)) = last
+        && at == address
+    {
+        return site;
+    }
+    let known = SITES
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_ref()
+        .and_then(|s| s.get(&address).copied());
+    let site = known.unwrap_or_else(|| {
+        let mut sites = SITES.write().unwrap_or_else(PoisonError::into_inner);
+        *sites.get_or_insert_default().entry(address).or_insert_with(|| {
+            let keys: Vec<&'static str> = metadata.fields().iter().map(|f| f.name()).collect();
+            Site::foreign(metadata.name(), metadata.file().zip(metadata.line()), keys.leak())
+        })
+    });
+    LAST.with(|last| last[slot].set((address, Some(site))));
+    site
+}
+
+/// Whether a place is within a trace, or is to be silent.
+fn present(scope: &Scope) -> bool {
+    scope.place.flags & flag::PRESENT != 0
+}
+
+/// What is above a span that is created: the thread's place, a span that is named, or what
+/// [`with_parent`] says.
+fn above<S>(attributes: &Attributes<'_>, around: &Around<'_, S>) -> Option<Scope>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let here = local::with(Local::scope);
+    if here.place.trace == 0 && present(&here) {
+        // A thread of the SDK's own.
+        return Some(here);
+    }
+    let named = match attributes.parent() {
+        Some(id) => around
+            .span(id)
+            .and_then(|s| s.scope().find_map(|s| s.extensions().get::<Span>()?.scope())),
+        None if attributes.is_contextual() => Some(here).filter(present),
+        None => None,
+    };
+    let given = || PARENT.try_with(|p| p.borrow_mut().take()).ok().flatten();
+    named.or_else(|| given().map(|parent| parent.scope()))
 }
 
 impl<S> Layer<S> for Tracing
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, scope: Scope<'_, S>) {
-        let Some(recorder) = RECORDER.get() else { return };
-        let Some(here) = scope.span(id) else { return };
-        if SILENT.try_with(Cell::get).unwrap_or(true) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, around: Around<'_, S>) {
+        if cfg!(feature = "off") || !crate::state::active() {
             return;
         }
-        let above = here
-            .parent()
-            .and_then(|p| p.extensions().get::<Open>().map(|open| open.context.clone()));
-        let above = above.or_else(|| PARENT.try_with(|p| p.borrow_mut().take()).ok().flatten());
-        let (trace_id, sampled, trace_state) = match &above {
-            // Below a span of this process everything is decided.
-            Some(p) if !p.remote => (p.trace_id, p.sampled, p.trace_state.clone()),
-            _ => {
-                let trace_id = above.as_ref().map_or_else(crate::id::trace, |p| p.trace_id);
-                let (sampled, state) = recorder.sampler.decide(trace_id, above.as_ref());
-                (trace_id, sampled, state)
-            }
-        };
-        let context =
-            Context { trace_id, span_id: crate::id::span(), sampled, trace_state, remote: false };
-        let span = sampled.then(|| {
-            let metadata = attributes.metadata();
-            let mut span = Box::new(Span {
-                context: context.clone(),
-                parent: above.as_ref().map(|p| p.span_id),
-                parent_is_remote: above.as_ref().is_some_and(|p| p.remote),
-                name: Cow::Borrowed(metadata.name()),
-                kind: Kind::default(),
-                start: now(),
-                end: 0,
-                attributes: Vec::new(),
-                dropped_attributes: 0,
-                events: Vec::new(),
-                dropped_events: 0,
-                status: Status::Unset,
-            });
-            attributes.record(&mut Fields { span: &mut span, limits: &recorder.limits });
-            if let (Some(file), Some(line)) = (metadata.file(), metadata.line()) {
-                let limits = &recorder.limits;
-                span.set("code.file.path", Value::Text(Cow::Borrowed(file)), limits);
-                span.set("code.line.number", Value::Int(i64::from(line)), limits);
-            }
-            span
-        });
-        here.extensions_mut().replace(Open { context, span });
+        let Some(here) = around.span(id) else { return };
+        let above = above(attributes, &around);
+        let begins = above.as_ref().is_none_or(|a| a.place.flags & flag::REMOTE != 0);
+        let own = if begins && rates::any() { rate(attributes) } else { NO_RATE };
+        let mut span = Span::below(site(attributes.metadata()), above.as_ref(), own);
+        if span.is_recording() {
+            attributes.record(&mut Fields { span: &mut span, fresh: true });
+        }
+        here.extensions_mut().replace(span);
     }
 
-    fn on_record(&self, id: &Id, values: &Record<'_>, scope: Scope<'_, S>) {
-        let Some(recorder) = RECORDER.get() else { return };
-        let Some(here) = scope.span(id) else { return };
-        if let Some(span) = here.extensions_mut().get_mut::<Open>().and_then(|o| o.span.as_mut()) {
-            values.record(&mut Fields { span, limits: &recorder.limits });
+    fn on_record(&self, id: &Id, values: &Record<'_>, around: Around<'_, S>) {
+        let Some(here) = around.span(id) else { return };
+        if let Some(span) = here.extensions_mut().get_mut::<Span>()
+            && span.is_recording()
+        {
+            values.record(&mut Fields { span, fresh: false });
         }
     }
 
-    fn on_event(&self, event: &tracing::Event<'_>, scope: Scope<'_, S>) {
-        let Some(recorder) = RECORDER.get() else { return };
-        let Some(here) = scope.event_span(event) else { return };
-        let mut extensions = here.extensions_mut();
-        let Some(span) = extensions.get_mut::<Open>().and_then(|o| o.span.as_mut()) else { return };
+    fn on_follows_from(&self, id: &Id, follows: &Id, around: Around<'_, S>) {
+        let of = |id| around.span(id).and_then(|s| s.extensions().get::<Span>()?.context());
+        if let (Some(link), Some(here)) = (of(follows), around.span(id))
+            && let Some(span) = here.extensions_mut().get_mut::<Span>()
+        {
+            span.link(&link);
+        }
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, around: Around<'_, S>) {
+        let Some(here) = around.event_span(event) else { return };
+        let recorded = |span: &Span| span.is_recording();
+        if !here.extensions().get::<Span>().is_some_and(recorded) {
+            return;
+        }
+        // Read first, lock then: a value's Debug may itself use tracing.
         let mut found = Happening::default();
         event.record(&mut found);
-        let error = *event.metadata().level() == Level::ERROR;
-        if error && !found.fields.iter().any(|(k, _)| *k == "exception.type") {
-            let kind = found.fields.iter().find(|(k, _)| *k == "error.type");
-            let kind = kind.map_or(Value::Text(Cow::Borrowed("error")), |(_, v)| v.clone());
-            found.fields.push(("exception.type", kind));
-        }
-        if error && span.status == Status::Unset {
-            span.status = Status::Error(found.message.clone());
-        }
-        if error
-            && !found.message.is_empty()
-            && !found.fields.iter().any(|(k, _)| *k == "exception.message")
-        {
-            let text = Value::Text(Cow::Owned(found.message.clone()));
-            found.fields.push(("exception.message", text));
-        }
-        let name = match (error, found.message.is_empty()) {
-            (true, _) => Cow::Borrowed("exception"),
-            (false, true) => Cow::Borrowed(event.metadata().name()),
-            (false, false) => Cow::Owned(found.message),
-        };
-        found.fields.truncate(recorder.limits.attributes);
-        span.push(Event { at: now(), name, attributes: found.fields }, &recorder.limits);
-    }
-
-    fn on_enter(&self, id: &Id, scope: Scope<'_, S>) {
-        if let Some(here) = scope.span(id)
-            && let Some(open) = here.extensions().get::<Open>()
-        {
-            context::enter(id.into_u64(), open.context.clone());
+        if let Some(span) = here.extensions_mut().get_mut::<Span>() {
+            found.tell(span, event.metadata().name(), *event.metadata().level() == Level::ERROR);
         }
     }
 
-    fn on_exit(&self, id: &Id, _: Scope<'_, S>) {
-        context::exit(id.into_u64());
-    }
-
-    fn on_close(&self, id: Id, scope: Scope<'_, S>) {
-        let Some(recorder) = RECORDER.get() else { return };
-        let Some(here) = scope.span(&id) else { return };
-        let open = here.extensions_mut().remove::<Open>();
-        if let Some(mut span) = open.and_then(|o| o.span) {
-            span.end = now().max(span.start);
-            recorder.queue.push(*span);
+    fn on_enter(&self, id: &Id, around: Around<'_, S>) {
+        let scope = around.span(id).and_then(|here| here.extensions().get::<Span>()?.scope());
+        if let Some(scope) = scope {
+            let before = local::with(|local| local.enter(scope));
+            let _ = ENTERED
+                .try_with(|e| e.try_borrow_mut().map(|mut e| e.push((id.into_u64(), before))));
         }
     }
-}
 
-/// Writes a span's fields into it; the `otel.*` ones say what it is.
-struct Fields<'a> {
-    span: &'a mut Span,
-    limits: &'a SpanLimits,
-}
-
-impl Fields<'_> {
-    fn text(&mut self, field: &Field, text: Cow<'static, str>) {
-        match field.name() {
-            "otel.name" => self.span.name = text,
-            "otel.kind" => self.span.kind = Kind::named(&text).unwrap_or_default(),
-            "otel.status_code" => {
-                self.span.status = match text.to_ascii_lowercase().as_str() {
-                    "ok" => Status::Ok,
-                    "error" => match std::mem::take(&mut self.span.status) {
-                        Status::Error(told) => Status::Error(told),
-                        Status::Unset | Status::Ok => Status::Error(String::new()),
-                    },
-                    _ => Status::Unset,
-                };
+    /// Guards may be dropped in any order: the innermost entry of that span goes, and whoever came after it is
+    /// followed by what was before it.
+    fn on_exit(&self, id: &Id, _: Around<'_, S>) {
+        let before = ENTERED.try_with(|entered| {
+            let mut entered = entered.try_borrow_mut().ok()?;
+            let at = entered.iter().rposition(|(i, _)| *i == id.into_u64())?;
+            let (_, before) = entered.remove(at);
+            match entered.get_mut(at) {
+                Some((_, next)) => {
+                    *next = before;
+                    None
+                }
+                None => Some(before),
             }
-            "otel.status_description" => self.span.status = Status::Error(text.into_owned()),
-            name => self.span.set(name, Value::Text(text), self.limits),
+        });
+        if let Some(before) = before.ok().flatten() {
+            drop(local::with(|local| local.enter(before)));
         }
     }
-}
 
-impl Visit for Fields<'_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field, Cow::Owned(value.to_owned()));
-    }
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.span.set(field.name(), Value::Int(value), self.limits);
-    }
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        let value = i64::try_from(value).unwrap_or(i64::MAX);
-        self.span.set(field.name(), Value::Int(value), self.limits);
-    }
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.span.set(field.name(), Value::Float(value), self.limits);
-    }
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.span.set(field.name(), Value::Bool(value), self.limits);
-    }
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.text(field, Cow::Owned(format!("{value:?}")));
+    fn on_close(&self, id: Id, around: Around<'_, S>) {
+        // Taken out under the registry's lock, written when it is free again.
+        let span = around.span(&id).and_then(|here| here.extensions_mut().remove::<Span>());
+        drop(span);
     }
 }
 
-/// An event's message and fields.
-#[derive(Default)]
-struct Happening {
-    message: String,
-    fields: Vec<(&'static str, Value)>,
-}
-
-impl Visit for Happening {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => self.message = value.to_owned(),
-            name => self.fields.push((name, Value::Text(Cow::Owned(value.to_owned())))),
-        }
-    }
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.fields.push((field.name(), Value::Int(value)));
-    }
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.fields.push((field.name(), Value::Int(i64::try_from(value).unwrap_or(i64::MAX))));
-    }
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.fields.push((field.name(), Value::Float(value)));
-    }
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.fields.push((field.name(), Value::Bool(value)));
-    }
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.record_str(field, &format!("{value:?}"));
-    }
+/// The rate of the operation that begins: by `otel.name` where that is given.
+fn rate(attributes: &Attributes<'_>) -> u64 {
+    let mut name = Name(None);
+    attributes.record(&mut name);
+    let name = name.0.as_deref().unwrap_or(attributes.metadata().name());
+    rates::of(name).unwrap_or(NO_RATE)
 }

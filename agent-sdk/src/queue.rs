@@ -1,140 +1,160 @@
-//! Finished spans between the host's threads and the sender, and the account of them.
+//! Encoded batches between the drain and the sender, and the orders to both: flush, stop.
 //!
-//! Bounded: full = the newest is dropped and counted. The lock is held for a push or for taking the
-//! whole queue, never while anything is sent.
+//! Bounded in spans. Full = the drain waits, and does not read the rings meanwhile. Locks are held for a push or
+//! a take, never while anything is encoded or sent; no thread of the host's but one that flushes or stops
+//! is ever here.
 
-use crate::span::Span;
+use crate::drain::batch::Encoded;
+use crate::stats::counters;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What became of spans: `created = sent + dropped (all reasons) + queued`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Recorded spans that ended.
-    pub created: u64,
-    /// Accepted by the collector.
-    pub sent: u64,
-    /// Dropped because the queue was full.
-    pub queue_full: u64,
-    /// Dropped because the collector refused them for good.
-    pub refused: u64,
-    /// Dropped because they were still there at the end.
-    pub unsent: u64,
-    /// Still waiting or on their way.
-    pub queued: u64,
-}
-
-impl Stats {
-    /// Dropped for any reason.
-    pub fn dropped(&self) -> u64 {
-        self.queue_full + self.refused + self.unsent
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) created: AtomicU64,
-    pub(crate) sent: AtomicU64,
-    pub(crate) queue_full: AtomicU64,
-    pub(crate) refused: AtomicU64,
-    pub(crate) unsent: AtomicU64,
-}
-
-/// The queue, and the orders to its sender.
+/// The queue, and the orders.
 #[derive(Debug)]
 pub(crate) struct Queue {
+    /// Spans that may wait here.
     cap: usize,
-    batch: usize,
     state: Mutex<State>,
-    wake: Condvar,
-    done: Condvar,
-    pub(crate) counters: Counters,
+    to_drain: Condvar,
+    to_sender: Condvar,
+    to_caller: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    spans: VecDeque<Span>,
-    /// Flushes asked for and done.
+    batches: VecDeque<Encoded>,
+    spans: usize,
+    /// Flushes: asked for, brought here by the drain, sent.
     asked: u64,
+    drained: u64,
     done: u64,
     /// Once set, everything is over by then.
     stop_by: Option<Instant>,
+    drain_ended: bool,
     ended: bool,
 }
 
+/// What the drain is to do now.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    /// Flush this number.
+    pub(crate) flush: Option<u64>,
+    pub(crate) stop: bool,
+}
+
 /// What the sender is to do now.
+#[derive(Debug)]
 pub(crate) struct Work {
-    pub(crate) spans: Vec<Span>,
+    pub(crate) batch: Option<Encoded>,
     /// Flush this number with it.
     pub(crate) flush: Option<u64>,
+    /// Nothing will come any more.
+    pub(crate) ending: bool,
     pub(crate) stop_by: Option<Instant>,
 }
 
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}
+
 impl Queue {
-    pub(crate) fn new(cap: usize, batch: usize) -> Self {
+    pub(crate) fn new(cap: usize) -> Self {
         Self {
             cap: cap.max(1),
-            batch: batch.clamp(1, cap.max(1)),
             state: Mutex::default(),
-            wake: Condvar::new(),
-            done: Condvar::new(),
-            counters: Counters::default(),
+            to_drain: Condvar::new(),
+            to_sender: Condvar::new(),
+            to_caller: Condvar::new(),
         }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a finished span, or counts it as dropped.
-    pub(crate) fn push(&self, span: Span) {
-        self.counters.created.fetch_add(1, Ordering::Relaxed);
+    fn wait<'a>(
+        on: &Condvar,
+        state: MutexGuard<'a, State>,
+        for_: Duration,
+    ) -> MutexGuard<'a, State> {
+        on.wait_timeout(state, for_).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// For the drain: waits for an order, `nap` at most.
+    pub(crate) fn orders(&self, nap: Duration) -> Orders {
+        let until = Instant::now() + nap;
         let mut state = self.state();
-        if state.ended || state.stop_by.is_some() {
-            self.counters.unsent.fetch_add(1, Ordering::Relaxed);
-        } else if state.spans.len() >= self.cap {
-            self.counters.queue_full.fetch_add(1, Ordering::Relaxed);
-        } else {
-            state.spans.push_back(span);
-            if state.spans.len() == self.batch {
-                self.wake.notify_one();
+        loop {
+            let flush = (state.asked > state.drained).then_some(state.asked);
+            let stop = state.stop_by.is_some();
+            if flush.is_some() || stop || left(until).is_zero() {
+                return Orders { flush, stop };
             }
+            state = Self::wait(&self.to_drain, state, left(until));
         }
     }
 
-    /// Waits until a batch is there, a flush is asked for, the end is near or `delay` has passed.
+    /// For the drain: takes a batch, when there is room; counts it as lost when the end comes first.
+    pub(crate) fn push(&self, batch: Encoded) {
+        let spans = batch.spans as usize;
+        let mut state = self.state();
+        while !state.ended && !state.batches.is_empty() && state.spans + spans > self.cap {
+            state = Self::wait(&self.to_drain, state, Duration::from_secs(1));
+        }
+        if state.ended {
+            counters().unsent(u64::from(batch.spans));
+            return;
+        }
+        state.spans += spans;
+        state.batches.push_back(batch);
+        self.to_sender.notify_one();
+    }
+
+    /// For the drain: everything that ended before this flush is here.
+    pub(crate) fn drained(&self, number: u64) {
+        let mut state = self.state();
+        state.drained = state.drained.max(number);
+        self.to_sender.notify_one();
+    }
+
+    /// For the drain: it has ended.
+    pub(crate) fn drain_ended(&self) {
+        self.state().drain_ended = true;
+        self.to_sender.notify_one();
+        self.to_caller.notify_all();
+    }
+
+    /// For the sender: waits until there is something to do, `delay` at most.
     pub(crate) fn take(&self, delay: Duration) -> Work {
         let until = Instant::now() + delay;
         let mut state = self.state();
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let ready = state.spans.len() >= self.batch
-                || state.asked > state.done
-                || state.stop_by.is_some();
-            if ready || left.is_zero() {
+            let over = state.stop_by.is_some_and(|by| state.drain_ended || left(by).is_zero());
+            let ready = !state.batches.is_empty() || state.drained > state.done || over;
+            if ready || left(until).is_zero() {
                 break;
             }
-            state = self.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let by = state.stop_by.map_or(until, |by| by.min(until));
+            state = Self::wait(&self.to_sender, state, left(by));
         }
-        let n = state.spans.len().min(self.batch);
-        let spans: Vec<Span> = state.spans.drain(..n).collect();
-        let rest = !state.spans.is_empty();
-        let flush = (state.asked > state.done && !rest).then_some(state.asked);
-        Work { spans, flush, stop_by: state.stop_by }
+        let batch = state.batches.pop_front();
+        if let Some(batch) = &batch {
+            state.spans -= batch.spans as usize;
+            self.to_drain.notify_one();
+        }
+        let rest = !state.batches.is_empty();
+        let flush = (state.drained > state.done && !rest).then_some(state.drained);
+        let ending = state.stop_by.is_some() && state.drain_ended && batch.is_none();
+        Work { batch, flush, ending, stop_by: state.stop_by }
     }
 
-    /// Waits before another try; ends early when the end is near.
+    /// For the sender: waits before another try; ends early when the end is near.
     pub(crate) fn pause(&self, for_: Duration) {
         let until = Instant::now() + for_;
         let mut state = self.state();
-        while state.stop_by.is_none() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            state = self.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        while state.stop_by.is_none() && !left(until).is_zero() {
+            state = Self::wait(&self.to_sender, state, left(until));
         }
     }
 
@@ -143,22 +163,22 @@ impl Queue {
         self.state().stop_by
     }
 
-    /// Says that a flush is done.
+    /// For the sender: a flush is done.
     pub(crate) fn flushed(&self, number: u64) {
         let mut state = self.state();
         state.done = state.done.max(number);
-        self.done.notify_all();
+        self.to_caller.notify_all();
     }
 
-    /// Says that the sender has ended; what is left is counted.
+    /// For the sender: it has ended; what is left is counted.
     pub(crate) fn end(&self) {
         let mut state = self.state();
         state.ended = true;
         state.done = u64::MAX;
-        let left = state.spans.len() as u64;
-        state.spans.clear();
-        self.counters.unsent.fetch_add(left, Ordering::Relaxed);
-        self.done.notify_all();
+        counters().unsent(state.spans as u64);
+        (state.spans, state.batches) = (0, VecDeque::new());
+        self.to_drain.notify_all();
+        self.to_caller.notify_all();
     }
 
     /// Asks for everything to be sent and waits for it, at most until the deadline. `true` = done.
@@ -170,55 +190,37 @@ impl Queue {
         }
         state.asked += 1;
         let number = state.asked;
-        self.wake.notify_one();
-        self.wait(state, until, |s| s.done >= number)
+        self.to_drain.notify_all();
+        self.until(state, until, |s| s.done >= number)
     }
 
-    /// Tells the sender to end by the deadline and waits for it. `true` = ended.
+    /// Tells drain and sender to end by the deadline and waits for it. `true` = ended.
     pub(crate) fn stop(&self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
         let mut state = self.state();
         state.stop_by.get_or_insert(until);
-        self.wake.notify_all();
-        self.wait(state, until, |s| s.ended)
+        self.to_drain.notify_all();
+        self.to_sender.notify_all();
+        self.until(state, until, |s| s.ended && s.drain_ended)
     }
 
-    fn wait(
+    fn until(
         &self,
-        mut state: std::sync::MutexGuard<'_, State>,
+        mut state: MutexGuard<'_, State>,
         until: Instant,
         reached: impl Fn(&State) -> bool,
     ) -> bool {
         while !reached(&state) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left(until).is_zero() {
                 return false;
             }
-            state = self.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = Self::wait(&self.to_caller, state, left(until));
         }
         true
     }
 
-    pub(crate) fn stats(&self) -> Stats {
-        let c = &self.counters;
-        let read = |a: &AtomicU64| a.load(Ordering::Relaxed);
-        let mut s = Stats {
-            created: read(&c.created),
-            sent: read(&c.sent),
-            queue_full: read(&c.queue_full),
-            refused: read(&c.refused),
-            unsent: read(&c.unsent),
-            queued: 0,
-        };
-        s.queued = s.created.saturating_sub(s.sent + s.dropped());
-        s
+    /// Whether somebody still reads the rings.
+    pub(crate) fn drains(&self) -> bool {
+        !self.state().drain_ended
     }
-}
-
-/// The queue of the SDK that was initialised first in this process.
-pub(crate) static GLOBAL: OnceLock<std::sync::Arc<Queue>> = OnceLock::new();
-
-/// What became of this process's spans so far.
-pub fn stats() -> Stats {
-    GLOBAL.get().map(|q| q.stats()).unwrap_or_default()
 }

@@ -1,7 +1,14 @@
 //! Which traces are recorded: decided at the root, before anything else.
+//!
+//! A rate is one number: the threshold of OpenTelemetry's probability sampling (56 bits) and, above it, the
+//! index of the `tracestate` that carries it on (`sampler/states`). What is decided for all roots
+//! lies in two atomics, what is decided for one operation in its call sites (`sampler/rates`).
 
-use crate::context::Context;
-use std::sync::Arc;
+pub(crate) mod rates;
+pub(crate) mod states;
+
+use crate::site::NO_RATE;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A sampler of the OpenTelemetry specification.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +29,15 @@ pub enum Sampler {
 
 /// Possible values of 56 bits.
 const SPACE: u64 = 1 << 56;
+/// Every root, with no word about it in `tracestate`.
+const ALWAYS: u64 = 0;
+/// No root.
+const NEVER: u64 = u64::MAX - 1;
+
+/// Whether parents decide, where there are some.
+static BY_PARENT: AtomicBool = AtomicBool::new(true);
+/// The rate of roots.
+static RATE: AtomicU64 = AtomicU64::new(ALWAYS);
 
 impl Sampler {
     /// From `OTEL_TRACES_SAMPLER` and its argument; `None` = not known.
@@ -38,74 +54,95 @@ impl Sampler {
         })
     }
 
-    /// Whether to record, and the `tracestate` that carries the weight on.
-    pub(crate) fn decide(
-        self,
-        trace_id: [u8; 16],
-        parent: Option<&Context>,
-    ) -> (bool, Option<Arc<str>>) {
-        let inherited = parent.and_then(|p| p.trace_state.clone());
-        match (self, parent) {
-            (Self::ParentAlwaysOn | Self::ParentAlwaysOff | Self::ParentRatio(_), Some(p)) => {
-                (p.sampled, inherited)
-            }
-            (Self::AlwaysOn | Self::ParentAlwaysOn, _) => (true, inherited),
-            (Self::AlwaysOff | Self::ParentAlwaysOff, _) => (false, inherited),
-            (Self::Ratio(share) | Self::ParentRatio(share), _) => {
-                // OpenTelemetry probability sampling: recorded when randomness >= threshold, and the
-                // threshold travels as ot=th, so that the receiver knows the weight.
-                let threshold = SPACE - (share.clamp(0.0, 1.0) * SPACE as f64) as u64;
-                let [.., a, b, c, d, e, f, g] = trace_id;
-                let randomness = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
-                let recorded = threshold < SPACE && randomness >= threshold;
-                if recorded {
-                    (true, Some(with_threshold(inherited.as_deref(), threshold)))
-                } else {
-                    (false, inherited)
-                }
-            }
+    fn rate(self) -> u64 {
+        match self {
+            Self::AlwaysOn | Self::ParentAlwaysOn => ALWAYS,
+            Self::AlwaysOff | Self::ParentAlwaysOff => NEVER,
+            Self::Ratio(share) | Self::ParentRatio(share) => rate_of(share),
         }
+    }
+
+    fn by_parent(self) -> bool {
+        matches!(self, Self::ParentAlwaysOn | Self::ParentAlwaysOff | Self::ParentRatio(_))
     }
 }
 
-/// `ot=th:<hex>` in front of the other members, trailing zeros off.
-fn with_threshold(state: Option<&str>, threshold: u64) -> Arc<str> {
-    let hex = format!("{threshold:014x}");
-    let hex = hex.trim_end_matches('0');
-    let own = format!("ot=th:{}", if hex.is_empty() { "0" } else { hex });
-    let others = state.unwrap_or("").split(',').map(str::trim);
-    let others = others.filter(|m| !m.is_empty() && !m.starts_with("ot="));
-    let all: Vec<&str> = std::iter::once(own.as_str()).chain(others).collect();
-    Arc::from(all.join(","))
+/// Changes what is decided for roots that begin from now on; traces that have begun go on as they are.
+pub fn set_sampler(sampler: Sampler) {
+    BY_PARENT.store(sampler.by_parent(), Ordering::Relaxed);
+    RATE.store(sampler.rate(), Ordering::Relaxed);
+}
+
+/// The rate of a share, 0 to 1.
+fn rate_of(share: f64) -> u64 {
+    let threshold = SPACE - (share.clamp(0.0, 1.0) * SPACE as f64) as u64;
+    if threshold >= SPACE { NEVER } else { states::rate(threshold) }
+}
+
+/// What was decided about a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) sampled: bool,
+    /// The known state that says how probable that was; 0 = nothing to say, what came in stays.
+    pub(crate) state: u32,
+}
+
+/// Decides about a trace, given what a parent in another process decided and the rate that the operation
+/// has of its own.
+pub(crate) fn decide(trace: u128, parent: Option<bool>, own: u64) -> Verdict {
+    let root = RATE.load(Ordering::Relaxed);
+    by(if own == NO_RATE { root } else { own }, BY_PARENT.load(Ordering::Relaxed), trace, parent)
+}
+
+fn by(rate: u64, by_parent: bool, trace: u128, parent: Option<bool>) -> Verdict {
+    match parent {
+        Some(sampled) if by_parent => Verdict { sampled, state: 0 },
+        _ if rate == NEVER => Verdict { sampled: false, state: 0 },
+        _ => {
+            // Recorded when randomness >= threshold; the threshold travels as ot=th, so that the receiver
+            // knows the weight.
+            let randomness = (trace as u64) & (SPACE - 1);
+            let sampled = randomness >= rate & (SPACE - 1);
+            Verdict { sampled, state: if sampled { (rate >> 56) as u32 } else { 0 } }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn decided(
+        sampler: Sampler,
+        trace: u128,
+        parent: Option<bool>,
+    ) -> (bool, Option<&'static str>) {
+        let verdict = by(sampler.rate(), sampler.by_parent(), trace, parent);
+        (verdict.sampled, states::text(verdict.state))
+    }
+
     #[test]
     fn a_share_is_a_share_and_says_its_weight() {
-        let taken =
-            (0..20_000).filter(|_| Sampler::Ratio(0.25).decide(crate::id::trace(), None).0).count();
+        let mut state = 7;
+        let taken = (0..20_000)
+            .filter(|_| {
+                let trace = u128::from(crate::id::random(&mut state));
+                decided(Sampler::Ratio(0.25), trace, None).0
+            })
+            .count();
         assert!((4_600..5_400).contains(&taken), "{taken}");
-        let (on, state) = Sampler::Ratio(0.25).decide([0xff; 16], None);
-        assert_eq!((on, state.as_deref()), (true, Some("ot=th:c")));
-        assert_eq!(Sampler::Ratio(1.0).decide([0; 16], None).1.as_deref(), Some("ot=th:0"));
-        assert!(!Sampler::Ratio(0.0).decide([0xff; 16], None).0);
+        assert_eq!(decided(Sampler::Ratio(0.25), u128::MAX, None), (true, Some("ot=th:c")));
+        assert_eq!(decided(Sampler::Ratio(1.0), 0, None), (true, Some("ot=th:0")));
+        assert_eq!(decided(Sampler::Ratio(0.0), u128::MAX, None), (false, None));
+        assert_eq!(decided(Sampler::AlwaysOn, 0, None), (true, None));
+        assert_eq!(decided(Sampler::AlwaysOff, u128::MAX, None), (false, None));
     }
 
     #[test]
     fn the_parent_decides_where_it_may() {
-        let parent = |sampled| Context {
-            trace_id: [1; 16],
-            span_id: [1; 8],
-            sampled,
-            trace_state: Some(Arc::from("ot=th:8,x=y")),
-            remote: true,
-        };
-        assert!(!Sampler::ParentAlwaysOn.decide([1; 16], Some(&parent(false))).0);
-        let (on, state) = Sampler::ParentRatio(0.0).decide([1; 16], Some(&parent(true)));
-        assert_eq!((on, state.as_deref()), (true, Some("ot=th:8,x=y")));
-        assert!(Sampler::AlwaysOn.decide([1; 16], Some(&parent(false))).0);
+        assert_eq!(decided(Sampler::ParentAlwaysOn, 1, Some(false)), (false, None));
+        assert_eq!(decided(Sampler::ParentRatio(0.0), 1, Some(true)), (true, None));
+        assert_eq!(decided(Sampler::AlwaysOn, 1, Some(false)), (true, None));
+        assert_eq!(decided(Sampler::ParentAlwaysOff, 1, None), (false, None));
     }
 }

@@ -1,6 +1,7 @@
 //! Nobody listens: the host goes on, memory stays bounded, every span is accounted for, and flush and
 //! shutdown are back by their deadlines, from inside a task of a current-thread runtime.
 
+use longpole_sdk::DropReason;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "current_thread")]
@@ -20,7 +21,10 @@ async fn a_dead_collector_costs_the_host_nothing() {
     assert!(began.elapsed() < Duration::from_secs(5), "no span waits for the network");
     let s = longpole_sdk::stats();
     assert_eq!((s.created, s.sent), (10_000, 0));
-    assert!(s.queue_full >= 9_000 && s.queued <= 700, "{s:?}");
+    // What may wait: a ring of 64 KiB (a span here takes 72 bytes), the queue, a batch before it and
+    // one behind.
+    let full = s.dropped_for(DropReason::RingFull);
+    assert!(full >= 8_500 && s.queued <= 1_300 && s.queued + full == 10_000, "{s:?}");
 
     let began = Instant::now();
     assert!(!guard.flush(Duration::from_millis(300)), "it cannot be done");
@@ -34,5 +38,5 @@ async fn a_dead_collector_costs_the_host_nothing() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let s = longpole_sdk::stats();
-    assert_eq!(s.created, s.dropped(), "{s:?}");
+    assert_eq!((s.created, s.queued), (s.dropped(), 0), "{s:?}");
 }

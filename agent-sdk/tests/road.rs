@@ -1,62 +1,18 @@
 //! A service and its caller in one process, instrumented, with a collector that counts: every span
 //! arrives once, linked over HTTP, and metrics come along. A door that is busy is tried again.
 
-use axum::body::Bytes;
-use axum::extract::State;
+#[path = "support/collector.rs"]
+mod collector;
+
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use collector::{Seen, listen};
 use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// What came in.
-#[derive(Default)]
-struct Seen {
-    busy: AtomicU32,
-    spans: Mutex<Vec<Span>>,
-    resources: Mutex<Vec<(String, String)>>,
-    metrics: Mutex<Vec<String>>,
-}
-
-async fn traces(
-    State(seen): State<Arc<Seen>>,
-    body: Bytes,
-) -> (StatusCode, [(&'static str, &'static str); 1]) {
-    // The first two requests are told to come back at once.
-    if seen.busy.fetch_add(1, Ordering::SeqCst) < 2 {
-        return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "0")]);
-    }
-    let request = ExportTraceServiceRequest::decode(body).expect("OTLP");
-    for part in request.resource_spans {
-        for a in part.resource.into_iter().flat_map(|r| r.attributes) {
-            let text = format!("{:?}", a.value);
-            seen.resources.lock().expect("sound").push((a.key, text));
-        }
-        let spans = part.scope_spans.into_iter().flat_map(|s| s.spans);
-        seen.spans.lock().expect("sound").extend(spans);
-    }
-    (StatusCode::OK, [("x-x", "")])
-}
-
-async fn metrics(State(seen): State<Arc<Seen>>, body: Bytes) {
-    let request = ExportMetricsServiceRequest::decode(body).expect("OTLP");
-    let scopes = request.resource_metrics.into_iter().flat_map(|r| r.scope_metrics);
-    let names = scopes.flat_map(|s| s.metrics).map(|m| m.name);
-    seen.metrics.lock().expect("sound").extend(names);
-}
-
-async fn listen(router: Router) -> std::net::SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let at = listener.local_addr().expect("bound");
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    at
-}
 
 #[tracing::instrument(fields(rows = 3))]
 async fn inner() {
@@ -71,19 +27,9 @@ async fn hello() -> (StatusCode, Json<bool>) {
 #[tokio::test(flavor = "current_thread")]
 async fn every_span_arrives_once_and_linked() {
     let seen = Arc::new(Seen::default());
-    let router =
-        Router::new().route("/v1/traces", post(traces)).route("/v1/metrics", post(metrics));
-    // The collector has a thread of its own: a flush holds up this one.
-    let (tell, told) = std::sync::mpsc::channel();
-    let state = Arc::clone(&seen);
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            tell.send(listen(router.with_state(state)).await).expect("heard");
-            std::future::pending::<()>().await;
-        });
-    });
-    let collector = told.recv().expect("listens");
+    // The first two requests are told to come back at once.
+    seen.busy.store(2, Ordering::SeqCst);
+    let collector = collector::start(&seen);
     let guard = longpole_sdk::Builder::new("checkout")
         .version("1.4.0")
         .endpoint(&format!("http://{collector}"))
@@ -131,9 +77,10 @@ async fn every_span_arrives_once_and_linked() {
         assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
     }
     let resources = seen.resources.lock().expect("sound").clone();
-    let has = |k: &str, v: &str| resources.iter().any(|(key, text)| key == k && text.contains(v));
-    assert!(has("service.name", "checkout") && has("service.version", "1.4.0"));
-    assert!(has("team", "a b"), "percent-decoded");
+    let resources = collector::shown(&resources);
+    let has = |text: &str| resources.iter().any(|r| r == text);
+    assert!(has(r#"service.name="checkout""#) && has(r#"service.version="1.4.0""#));
+    assert!(has(r#"team="a b""#), "percent-decoded");
     let metrics = seen.metrics.lock().expect("sound").clone();
     assert!(metrics.iter().any(|m| m == "app.jobs"), "{metrics:?}");
     #[cfg(target_os = "linux")]

@@ -12,6 +12,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("longpole-core", &["longpole-model"]),
     ("longpole-exporters", &["longpole-model", "longpole-proto"]),
     ("longpole-sdk", &["longpole-sdk-macros", "longpole-proto"]),
+    ("longpole-sdk-macros", &[]),
     ("longpole-lab", &["longpole-sdk"]),
     (
         "longpole-collector",

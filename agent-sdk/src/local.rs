@@ -1,0 +1,369 @@
+//! What a thread knows: where in a trace it is, its generators of ids, its end of a ring.
+//!
+//! Plain cells with a constant beginning and nothing to drop: reaching them is one load relative to a
+//! register. What needs dropping (the text of a foreign `tracestate`, the word that the thread has ended)
+//! lies apart and is touched seldom. Spans themselves are `span`'s.
+
+use crate::record::body::Body;
+use crate::record::{self, HEAD, flag};
+use crate::ring::registry;
+use crate::ring::{Ring, Writer};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Spans that ended before spans opened after them, of which a thread remembers what came before.
+const EARLY: usize = 64;
+
+/// A place in a trace, without the text of its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) trace: u128,
+    pub(crate) span: u64,
+    /// See [`flag`].
+    pub(crate) flags: u32,
+}
+
+/// A place and, with [`flag::TEXT`], its `tracestate`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) place: Place,
+    pub(crate) text: Option<Arc<str>>,
+}
+
+/// A thread's own.
+#[derive(Debug)]
+pub(crate) struct Local {
+    trace: Cell<u128>,
+    pub(crate) span: Cell<u64>,
+    pub(crate) flags: Cell<u32>,
+    /// Spans that ended too early, see [`Local::leave`].
+    early: Cell<u32>,
+    /// Odd; 0 = the thread has made no id yet.
+    counter: Cell<u64>,
+    random: Cell<u64>,
+    writer: Writer,
+    /// Items of open spans; nothing while there is no ring.
+    stack: Cell<&'static [AtomicU64]>,
+    /// Words of it that are in use, and by how many spans.
+    top: Cell<u32>,
+    stacked: Cell<u32>,
+}
+
+thread_local! {
+    static LOCAL: Local = const {
+        Local {
+            trace: Cell::new(0),
+            span: Cell::new(0),
+            flags: Cell::new(0),
+            early: Cell::new(0),
+            counter: Cell::new(0),
+            random: Cell::new(0),
+            writer: Writer::new(),
+            stack: Cell::new(&[]),
+            top: Cell::new(0),
+            stacked: Cell::new(0),
+        }
+    };
+    /// The current place's text, when it has one.
+    static TEXT: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
+    /// Spans that ended too early, and where the thread was before them.
+    static ENDED: RefCell<Vec<(u64, Scope)>> = const { RefCell::new(Vec::new()) };
+    /// Tells the ring when the thread ends.
+    static LEAVING: Leaving = const { Leaving };
+}
+
+/// The thread's own, always there: it has nothing to drop.
+#[inline(always)]
+pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> R {
+    LOCAL.with(f)
+}
+
+impl Local {
+    /// The next span id. The thread was seeded when it came to the place that it is at.
+    #[inline(always)]
+    pub(crate) fn next_span(&self) -> u64 {
+        let counter = self.counter.get().wrapping_add(2);
+        self.counter.set(counter);
+        crate::id::span(counter)
+    }
+
+    /// The next random number.
+    pub(crate) fn random(&self) -> u64 {
+        self.seed();
+        let mut state = self.random.get();
+        let number = crate::id::random(&mut state);
+        self.random.set(state);
+        number
+    }
+
+    /// A new trace id; not zero.
+    pub(crate) fn next_trace(&self) -> u128 {
+        u128::from(self.random()) << 64 | u128::from(self.random().max(1))
+    }
+
+    /// Seeds the generators of a thread that makes its first id.
+    #[inline]
+    pub(crate) fn seed(&self) {
+        if self.counter.get() == 0 {
+            self.counter.set(crate::id::seed() | 1);
+            self.random.set(crate::id::seed());
+        }
+    }
+
+    /// Seeds them anew, with nothing but what a signal handler may do.
+    fn reseed(&self) {
+        let other = crate::clock::ticks() ^ u64::from(std::process::id()) << 32;
+        let mut state = self.random.get() ^ other;
+        self.counter.set((self.counter.get() ^ crate::id::random(&mut state)) | 1);
+        self.random.set(crate::id::random(&mut state));
+    }
+
+    #[inline(always)]
+    pub(crate) fn place(&self) -> Place {
+        Place { trace: self.trace.get(), span: self.span.get(), flags: self.flags.get() }
+    }
+
+    /// Where the thread is.
+    pub(crate) fn scope(&self) -> Scope {
+        let place = self.place();
+        let text = if place.flags & flag::TEXT != 0 {
+            TEXT.try_with(|t| t.try_borrow().ok()?.clone()).ok().flatten()
+        } else {
+            None
+        };
+        Scope { place, text }
+    }
+
+    /// Goes to another place; gives back where it was.
+    pub(crate) fn enter(&self, to: Scope) -> Scope {
+        self.seed();
+        let was = self.place();
+        self.set(to.place);
+        let text = if (was.flags | to.place.flags) & flag::TEXT != 0 {
+            TEXT.try_with(|t| {
+                t.try_borrow_mut().ok().and_then(|mut t| std::mem::replace(&mut *t, to.text))
+            })
+            .ok()
+            .flatten()
+        } else {
+            None
+        };
+        Scope { place: was, text }
+    }
+
+    #[inline(always)]
+    fn set(&self, to: Place) {
+        self.trace.set(to.trace);
+        self.span.set(to.span);
+        self.flags.set(to.flags);
+    }
+
+    /// A span of this thread ended: back to where the thread was before it. When spans that were opened
+    /// after it are still open, the thread stays with them, and remembers where to go when they end.
+    pub(crate) fn leave(&self, span: u64, before: Scope) {
+        if self.span.get() != span {
+            let noted = ENDED.try_with(|ended| {
+                let Ok(mut ended) = ended.try_borrow_mut() else { return 0 };
+                if ended.len() >= EARLY {
+                    ended.remove(0);
+                }
+                ended.push((span, before));
+                ended.len() as u32
+            });
+            self.early.set(noted.unwrap_or(0));
+            return;
+        }
+        let mut before = before;
+        if self.early.get() > 0 {
+            let _ = ENDED.try_with(|ended| {
+                let Ok(mut ended) = ended.try_borrow_mut() else { return };
+                while let Some(at) = ended.iter().position(|(id, _)| *id == before.place.span) {
+                    before = ended.swap_remove(at).1;
+                }
+                if before.place.flags & flag::PRESENT == 0 {
+                    // Out of every trace: nobody comes back to these.
+                    ended.clear();
+                }
+                self.early.set(ended.len() as u32);
+            });
+        }
+        drop(self.enter(before));
+    }
+
+    /// As [`Local::leave`] for a child whose parent is where the thread was: the common road.
+    #[inline(always)]
+    pub(crate) fn leave_child(&self, span: u64, parent: u64) -> bool {
+        let straight = self.span.get() == span && self.early.get() == 0;
+        if straight {
+            self.span.set(parent);
+        }
+        straight
+    }
+
+    /// Room for `room` more words of the span that has `words` of them at `at`, of which it takes `n`; `None` when it is
+    /// not the topmost or the stack is full.
+    #[inline(always)]
+    pub(crate) fn push(
+        &self,
+        at: &mut u32,
+        words: &mut u32,
+        n: usize,
+        room: usize,
+    ) -> Option<&'static [AtomicU64]> {
+        let top = self.top.get();
+        let room = self.stack.get().get(top as usize..)?.get(..room)?;
+        if *words == 0 {
+            *at = top;
+            self.stacked.set(self.stacked.get() + 1);
+        } else if *at + *words != top {
+            return None;
+        }
+        *words += n as u32;
+        self.top.set(top + n as u32);
+        Some(room)
+    }
+
+    /// The words of a span in the stack.
+    #[inline(always)]
+    pub(crate) fn stack(&self, at: usize, words: usize) -> &'static [AtomicU64] {
+        self.stack.get().get(at..at + words).unwrap_or(&[])
+    }
+
+    /// Gives back a span's words. Not the topmost: they stay in use until nobody has any.
+    #[inline(always)]
+    pub(crate) fn pop(&self, at: u32, words: u32) {
+        let left = self.stacked.get().saturating_sub(1);
+        self.stacked.set(left);
+        if left == 0 {
+            self.top.set(0);
+        } else if at + words == self.top.get() {
+            self.top.set(at);
+        }
+    }
+
+    /// Takes a ring, when the thread has none, before its first span.
+    #[inline(always)]
+    pub(crate) fn prepare(&self) {
+        if !self.writer.ready() {
+            self.claim();
+        }
+    }
+
+    /// Writes a finished span into the thread's ring.
+    #[inline(always)]
+    pub(crate) fn write(&self, done: &Done, body: &mut Body) {
+        if !self.writer.ready() && !self.claim() {
+            registry::without();
+        } else if let Some((at, words)) = body.stacked() {
+            let words = self.stack(at as usize, words as usize);
+            self.copy(done, words.len(), |to| {
+                // Four at a time: the compiler does not do that with atomics.
+                let ((to, to_rest), (from, rest)) = (to.as_chunks::<4>(), words.as_chunks::<4>());
+                for (to, from) in to.iter().zip(from) {
+                    (0..4).for_each(|i| move_word(&to[i], &from[i]));
+                }
+                to_rest.iter().zip(rest).for_each(|(to, from)| move_word(to, from));
+            });
+        } else {
+            self.copy_own(done, body.own());
+        }
+        body.release(self);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn copy_own(&self, done: &Done, words: &[u64]) {
+        self.copy(done, words.len(), |to| {
+            for (word, from) in to.iter().zip(words) {
+                word.store(*from, Ordering::Relaxed);
+            }
+        });
+    }
+
+    #[inline(always)]
+    fn copy(&self, done: &Done, words: usize, items: impl FnOnce(&[AtomicU64])) {
+        let length = HEAD + words;
+        self.writer.write(length, done.site, |place| {
+            let Some((head, rest)) = place.split_first_chunk::<HEAD>() else { return };
+            let values = [
+                record::head(length, done.flags, done.site),
+                (done.trace >> 64) as u64,
+                done.trace as u64,
+                done.span,
+                done.parent,
+                done.start,
+                done.end,
+            ];
+            for (word, value) in head.iter().zip(values) {
+                word.store(value, Ordering::Relaxed);
+            }
+            items(rest);
+        });
+    }
+
+    /// Takes a ring; `false` when there is none to be had, or the thread is ending.
+    #[cold]
+    fn claim(&self) -> bool {
+        // In a forked process another thread may have held the lock for ever.
+        if !crate::state::active() || LEAVING.try_with(|_| ()).is_err() {
+            return false;
+        }
+        registry::claim().is_some_and(|ring| {
+            self.writer.take(ring);
+            self.stack.set(ring.stack());
+            true
+        })
+    }
+
+    /// Lets go of the ring, for a thread that ends or a process that was forked.
+    fn release(&self) -> Option<&'static Ring> {
+        self.stack.set(&[]);
+        self.writer.release()
+    }
+
+    /// No span of this thread is recorded any more: it is the SDK's own.
+    pub(crate) fn silence(&self) {
+        self.set(Place { trace: 0, span: 0, flags: flag::PRESENT });
+    }
+}
+
+#[inline(always)]
+fn move_word(to: &AtomicU64, from: &AtomicU64) {
+    to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+}
+
+/// The head of a finished span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    pub(crate) site: u32,
+    pub(crate) flags: u32,
+    pub(crate) trace: u128,
+    pub(crate) span: u64,
+    pub(crate) parent: u64,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+/// Dropped when the thread ends.
+#[derive(Debug)]
+struct Leaving;
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Some(ring) = with(Local::release) {
+            ring.leave();
+        }
+    }
+}
+
+/// Called in a new process after a fork, on its only thread: ids must not repeat the parent's, and nobody
+/// drains this thread's ring here.
+#[cfg(unix)]
+pub(crate) extern "C" fn forked() {
+    crate::state::set_active(false);
+    with(|local| {
+        local.reseed();
+        local.release();
+    });
+}

@@ -61,14 +61,11 @@ impl Series {
     /// A window of about `n` requests, of which the share `slow` takes three times as long and one in
     /// two hundred fails.
     fn window(&mut self, n: u64, slow: f64) -> RedSummary {
-        let dice = &mut self.dice;
-        let mut bell = || (0..4).map(|_| dice.unit()).sum::<f64>() - 2.0;
-        let n = (n as f64 + bell() * (3.0 * n as f64).sqrt()).max(0.0) as u64;
-        let breath = if self.breathes { bell() * BREATH * 3f64.sqrt() } else { 0.0 };
+        let n = (n as f64 + self.dice.bell() * (3.0 * n as f64).sqrt()).max(0.0) as u64;
+        let breath = if self.breathes { self.dice.bell() * BREATH * 3f64.sqrt() } else { 0.0 };
         let mut red = RedSummary::default();
         for i in 0..n {
-            let bell = (0..4).map(|_| self.dice.unit()).sum::<f64>() - 2.0;
-            let mut ns = self.median * (bell * self.width + breath).exp();
+            let mut ns = self.median * (self.dice.bell() * self.width + breath).exp();
             if self.dice.unit() < self.second.0 {
                 ns *= self.second.1;
             }

@@ -176,8 +176,8 @@ impl Traffic {
         self.traces += 1;
         let story = self.zipf.roll(&mut self.dice);
         let Some(place) = self.stories.get(story) else { return };
-        // Four dice make a bell; its width is a factor of 1.5.
-        let bell = (0..4).map(|_| self.dice.unit()).sum::<f64>() - 2.0;
+        // Its width is a factor of 1.5.
+        let bell = self.dice.bell();
         let whole = (place.median * (bell * 0.7).exp()) as u64;
         let slow = self.slow.filter(|s| s.story == story);
         let more = slow.map_or(0, |s| (whole as f64 * s.share) as u64);

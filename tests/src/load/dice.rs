@@ -28,6 +28,11 @@ impl Dice {
         (self.roll() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// Four dice make a bell: from -2 to 2 about 0, with a standard deviation of 1 / sqrt 3.
+    pub fn bell(&mut self) -> f64 {
+        (0..4).map(|_| self.unit()).sum::<f64>() - 2.0
+    }
+
     /// One of them.
     pub fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
         of[self.below(of.len() as u64) as usize]

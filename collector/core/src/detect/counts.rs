@@ -3,7 +3,7 @@
 //! Ten thousand of them are read each window, and several are kept of each series: so they are flat,
 //! small, and walked as seldom as possible. How buckets are laid out is the sketch's business.
 
-use longpole_model::signal::{Sketch, bucket_high, bucket_of};
+use longpole_model::signal::{Sketch, bucket_high, bucket_of, merge_rows};
 
 /// Spans by bucket.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,17 +32,8 @@ impl Counts {
 
     /// Adds another distribution.
     pub fn merge(&mut self, other: &Self) {
-        let mut rows = Vec::with_capacity(self.rows.len() + other.rows.len() / 4);
-        let mut mine = self.rows.iter().copied().peekable();
-        for (id, spans) in &other.rows {
-            while let Some(row) = mine.next_if(|(m, _)| m < id) {
-                rows.push(row);
-            }
-            rows.push((*id, spans + mine.next_if(|(m, _)| m == id).map_or(0.0, |(_, s)| s)));
-        }
-        rows.extend(mine);
-        rows.shrink_to_fit();
-        self.rows = rows;
+        merge_rows(&mut self.rows, &other.rows, |mine, theirs| *mine += *theirs);
+        self.rows.shrink_to_fit();
         self.total += other.total;
     }
 

@@ -225,7 +225,7 @@ impl Live {
                 let seen_ns = seen[i];
                 let excess = verdict.observed - verdict.expected;
                 let many = verdict.observed > 1.5 * verdict.expected && excess > LEAST_EXCESS;
-                if !verdict.passed() || !(seen_ns > limit || many) {
+                if !verdict.passes(1.0) || !(seen_ns > limit || many) {
                     continue;
                 }
                 match self.raised[i] {
@@ -248,7 +248,7 @@ impl Live {
             let verdict = self.failed.step(&self.settings, at, (n, failed), p);
             quiet &= self.failed.quiet();
             let big = verdict.observed >= verdict.expected + 0.01;
-            if verdict.passed() && big && !self.failures_raised {
+            if verdict.passes(1.0) && big && !self.failures_raised {
                 self.failures_raised = true;
                 self.failed.raise();
                 alarms.push(Alarm { watched: Watched::Failed, verdict });
@@ -280,7 +280,7 @@ impl Live {
         if self.alarmed {
             return Vec::new();
         }
-        let half = |v: &Verdict| v.statistic > v.threshold / 2.0;
+        let half = |v: &Verdict| v.passes(0.5);
         let limits = self.reference.limits(QUANTILES).into_iter().zip(QUANTILES);
         let slow = self.slow.iter().zip(limits).filter_map(|(c, ((limit_ns, _), quantile))| {
             let verdict = c.last().filter(half)?;

@@ -8,6 +8,7 @@ use longpole_model::finding::{Confirmation, Direction, Measure, Regression};
 use longpole_model::signal::{
     Operation, OperationId, RedSummary, Timestamp, Window, WindowSummary,
 };
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Name of the live test.
@@ -59,26 +60,30 @@ pub fn from_alarm(
     }
 }
 
-/// RED of a window by operation, versions taken together.
-pub fn by_operation(w: &WindowSummary) -> BTreeMap<OperationId, RedSummary> {
-    let mut out: BTreeMap<OperationId, RedSummary> = BTreeMap::new();
-    for (key, red) in &w.red {
-        out.entry(key.operation).or_default().merge(red);
-    }
-    out
+/// RED of a window by operation, ascending, versions taken together.
+pub fn by_operation(w: &WindowSummary) -> impl Iterator<Item = (OperationId, Cow<'_, RedSummary>)> {
+    let versions = w.red.chunk_by(|(a, _), (b, _)| a.operation == b.operation);
+    versions.filter_map(|versions| {
+        let ((key, first), others) = versions.split_first()?;
+        let mut red = Cow::Borrowed(first);
+        others.iter().for_each(|(_, other)| red.to_mut().merge(other));
+        Some((key.operation, red))
+    })
 }
 
 /// Everything that clearly got worse between two stretches, clearest first.
 pub fn between(before: &Stretch, after: &Stretch, catalog: &Catalog) -> Vec<Regression> {
-    let (then, now) = (by_operation(&before.all), by_operation(&after.all));
-    let blocks: Vec<_> = before.blocks.iter().map(by_operation).collect();
+    let table = |w| by_operation(w).collect::<BTreeMap<OperationId, Cow<'_, RedSummary>>>();
+    let (then, now) = (table(&before.all), table(&after.all));
+    let blocks: Vec<_> = before.blocks.iter().map(table).collect();
     let mut out = Vec::new();
     for (id, a) in &then {
         let (Some(b), Some(operation)) = (now.get(id), catalog.operation_of(*id)) else { continue };
         if a.spans < LEAST || b.spans < LEAST {
             continue;
         }
-        let parts: Vec<&RedSummary> = blocks.iter().filter_map(|m| m.get(id)).collect();
+        let parts: Vec<&RedSummary> =
+            blocks.iter().filter_map(|m| m.get(id).map(|red| &**red)).collect();
         let durations = a.durations();
         let slow = QUANTILES.iter().map(|&quantile| {
             let limit = slow_limit(durations.quantile(quantile));

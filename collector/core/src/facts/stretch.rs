@@ -4,6 +4,7 @@
 
 use super::Population;
 use longpole_model::signal::{SECOND, SeriesId, SeriesSummary, Window, WindowSummary};
+use std::borrow::Cow;
 
 /// Windows of a stretch, merged as a whole and in blocks of a minute.
 #[derive(Clone, Debug, Default)]
@@ -32,13 +33,12 @@ impl Stretch {
         for w in windows {
             let origin = *begin.get_or_insert(w.window.start);
             let cell = Window::of(w.window.start, BLOCK, origin);
-            let narrow = population.map(|p| p.narrow(w));
-            let w = narrow.as_ref().unwrap_or(w);
-            match out.blocks.last_mut() {
-                Some(block) if cell.contains(block.window.start) => block.merge(w),
-                _ => out.blocks.push(w.clone()),
-            }
             out.windows.push((w.window, w.series.clone()));
+            let w = population.map_or(Cow::Borrowed(w), |p| Cow::Owned(p.narrow(w)));
+            match out.blocks.last_mut() {
+                Some(block) if cell.contains(block.window.start) => block.merge(&w),
+                _ => out.blocks.push(w.into_owned()),
+            }
         }
         for block in &out.blocks {
             out.all.merge(block);

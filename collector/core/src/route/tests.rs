@@ -25,16 +25,10 @@ fn rule(name: &str, kinds: &[Kind], to: &str) -> Rule {
 
 fn tree(rules: Vec<Rule>) -> Tree {
     Tree {
-        format: FORMAT,
-        defaults: Defaults {
-            specialist: "owner".into(),
-            effort_hours: 8.0,
-            failure_seconds: 10.0,
-            steps: vec![],
-        },
         proofs: BTreeMap::from([(Kind::Cpu, vec![Proof::CpuProfile])]),
         specialists: vec![card("owner", &[]), card("profiler", &[]), card("rustacean", &["rust"])],
         rules,
+        ..Tree::bare()
     }
 }
 

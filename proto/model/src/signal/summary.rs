@@ -8,6 +8,8 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use rows::merge as merge_rows;
+
 use super::{
     EdgeKey, EdgeSummary, EntryKey, EntryValue, Fixed, OperationId, PathValue, SeriesId, SiteKey,
     Sketch, Tally, TraceId, VersionId, Window,

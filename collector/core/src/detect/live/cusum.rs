@@ -27,9 +27,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether it says more than chance does.
-    pub fn passed(&self) -> bool {
-        self.statistic > self.threshold
+    /// Whether the statistic lies above so many times its threshold.
+    pub fn passes(&self, times: f64) -> bool {
+        self.statistic > self.threshold * times
     }
 }
 

@@ -1,20 +1,19 @@
-//! Every operation's live detectors, and the funnel behind them: what alarmed must go on for two more
-//! windows, or it was a blip.
+//! Every operation's live detectors, and the funnel behind them: what alarmed must go on, by two more
+//! windows or a few, or it was a blip.
 
 use crate::catalog::Catalog;
 use crate::detect::counts::Counts;
 use crate::detect::live::{Live, Settings, Watched};
 use crate::detect::placebo::Placebo;
 use crate::detect::rate::{Moved, Rate};
-use crate::engine::regressions::from_alarm;
+use crate::engine::regressions::{by_operation, from_alarm};
 use longpole_model::finding::{Confirmation, Direction, Measure, PlaceboRow, Regression};
 use longpole_model::signal::{
-    Operation, OperationId, RedKey, RedSummary, Timestamp, Window, WindowSummary,
+    Operation, OperationId, RedSummary, Timestamp, Window, WindowSummary,
 };
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
-/// Windows that an alarm has to last.
+/// Windows that an alarm has to last at least.
 const LAST: u64 = 2;
 /// Windows of which it is known when they were: a day of ten-second ones.
 const REMEMBERED: usize = 8_640;
@@ -62,18 +61,6 @@ impl Windows {
     }
 }
 
-/// RED by operation, versions taken together, from rows sorted by both.
-fn by_operation(
-    rows: &[(RedKey, RedSummary)],
-) -> impl Iterator<Item = (OperationId, Cow<'_, RedSummary>)> {
-    rows.chunk_by(|(a, _), (b, _)| a.operation == b.operation).filter_map(|versions| {
-        let ((key, first), others) = versions.split_first()?;
-        let mut red = Cow::Borrowed(first);
-        others.iter().for_each(|(_, other)| red.to_mut().merge(other));
-        Some((key.operation, red))
-    })
-}
-
 /// An alarm that has to last.
 #[derive(Debug)]
 struct Pending {
@@ -104,7 +91,7 @@ impl Watch {
         let index = self.windows.push(summary.window);
         let nothing = RedSummary::default();
         let factor = self.placebo.threshold_factor();
-        let mut seen = by_operation(&summary.red).peekable();
+        let mut seen = by_operation(summary).peekable();
         let known = summary.red.last().map_or(0, |(k, _)| k.operation.0 as usize + 1);
         self.series.resize_with(self.series.len().max(known), || None);
         for (id, slot) in (0..).map(OperationId).zip(&mut self.series) {
@@ -126,9 +113,7 @@ impl Watch {
             };
             let Some(operation) = catalog.operation_of(id) else { continue };
             let (windows, start) = (&self.windows, s.began);
-            for alarm in
-                alarms.iter().filter(|a| a.verdict.statistic > a.verdict.threshold * factor)
-            {
+            for alarm in alarms.iter().filter(|a| a.verdict.passes(factor)) {
                 let since = windows.start(s.first + alarm.verdict.since);
                 let samples = (s.samples + red.spans).saturating_sub(alarm.verdict.n);
                 let baseline = (Window { start, end: since }, samples);

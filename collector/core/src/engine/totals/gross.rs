@@ -7,6 +7,7 @@ use longpole_model::signal::{
     WindowSummary,
 };
 use std::collections::HashMap;
+use std::hash::Hash;
 
 type Table<K, V> = HashMap<K, V, IdHash>;
 
@@ -28,31 +29,36 @@ impl Gross {
 
     /// Adds a window.
     pub fn add(&mut self, window: &WindowSummary) {
-        for (key, red) in window.red.iter().chain(&window.late) {
-            self.red.entry(*key).or_default().add(red);
-        }
-        for (key, edge) in &window.edges {
-            self.edges.entry(*key).or_default().add(edge);
-        }
-        for (key, site) in window.sites.iter().filter(|(key, _)| key.category.is_virtual()) {
-            self.sites.entry(*key).or_default().add(site);
-        }
+        let red = window.red.iter().chain(&window.late);
+        let sites = window.sites.iter().filter(|(key, _)| key.category.is_virtual());
+        add_all(&mut self.red, red.map(|(k, v)| (k, v)), RedCounters::add);
+        add_all(&mut self.edges, window.edges.iter().map(|(k, v)| (k, v)), EdgeCounters::add);
+        add_all(&mut self.sites, sites.map(|(k, v)| (k, v)), SiteCounters::add);
         self.tally.merge(&window.tally);
     }
 
     /// Adds a part of what is open.
     pub fn merge(&mut self, part: &Counters) {
-        part.red.iter().for_each(|(key, red)| self.red.entry(*key).or_default().merge(red));
-        part.edges.iter().for_each(|(key, edge)| self.edges.entry(*key).or_default().merge(edge));
-        part.sites.iter().for_each(|(key, site)| self.sites.entry(*key).or_default().merge(site));
+        add_all(&mut self.red, part.red.iter().map(|(k, v)| (k, v)), RedCounters::merge);
+        add_all(&mut self.edges, part.edges.iter().map(|(k, v)| (k, v)), EdgeCounters::merge);
+        add_all(&mut self.sites, part.sites.iter().map(|(k, v)| (k, v)), SiteCounters::merge);
         self.tally.merge(&part.tally);
     }
 
     /// Adds all of another.
     pub fn include(&mut self, other: &Self) {
-        other.red.iter().for_each(|(key, red)| self.red.entry(*key).or_default().merge(red));
-        other.edges.iter().for_each(|(key, edge)| self.edges.entry(*key).or_default().merge(edge));
-        other.sites.iter().for_each(|(key, site)| self.sites.entry(*key).or_default().merge(site));
+        add_all(&mut self.red, other.red.iter(), RedCounters::merge);
+        add_all(&mut self.edges, other.edges.iter(), EdgeCounters::merge);
+        add_all(&mut self.sites, other.sites.iter(), SiteCounters::merge);
         self.tally.merge(&other.tally);
     }
+}
+
+/// Adds rows to sums of integers: in whatever order they come.
+fn add_all<'a, K: Copy + Eq + Hash + 'a, V: Default, R: 'a>(
+    sums: &mut Table<K, V>,
+    rows: impl Iterator<Item = (&'a K, &'a R)>,
+    add: impl Fn(&mut V, &R),
+) {
+    rows.for_each(|(key, row)| add(sums.entry(*key).or_default(), row));
 }

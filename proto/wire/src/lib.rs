@@ -2,7 +2,12 @@
 //!
 //! Generated from `proto/longpole/v1/*.proto` into `src/generated`, which is in the repository: nobody
 //! needs a generator to build, and a test says when the two differ. What the messages mean is decided
-//! by their codecs, not here.
+//! by their codecs, not here. Beside them stands what both ends of a road must agree on: names, the
+//! shard hash, and what is a secret.
+
+pub mod mask;
+pub mod road;
+pub mod shard;
 
 /// Version 1 of the stored and sent forms.
 #[allow(missing_docs, clippy::all)]

@@ -10,10 +10,11 @@ pub struct TraceId(pub [u8; 16]);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpanId(pub [u8; 8]);
 
-/// Version of [`TraceId::hash`]; stands in every stored form that depends on it.
-pub const SHARD_HASH_VERSION: u32 = 1;
-/// Seed of [`TraceId::hash`]; part of the format.
-pub const SHARD_HASH_SEED: u64 = 0x6c6f_6e67_706f_6c65; // "longpole"
+// The same file as in the language of the roads: one text, two crates that do not know each other.
+#[path = "../../../wire/src/shard.rs"]
+mod shard;
+pub use shard::{SHARD_HASH_SEED, SHARD_HASH_VERSION};
+
 /// Number of hash partitions in which open spans lie, whatever the number of shards.
 pub const PARTITIONS: usize = 256;
 
@@ -28,20 +29,16 @@ impl TraceId {
         self.0 == [0; 16]
     }
 
-    /// Mixes the low 8 bytes (big-endian) with the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+    /// The frozen mix of the low 8 bytes, by which traces are dealt.
     pub fn hash(self) -> TraceHash {
-        let [.., a, b, c, d, e, f, g, h] = self.0;
-        let mut x = u64::from_be_bytes([a, b, c, d, e, f, g, h]) ^ SHARD_HASH_SEED;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        TraceHash(x ^ (x >> 31))
+        TraceHash(shard::trace_hash(self.0))
     }
 }
 
 impl TraceHash {
-    /// The shard, `0..shards`, from the upper 32 bits (multiply-shift: no modulo bias, no division).
+    /// The shard, `0..shards`, from the upper 32 bits.
     pub fn shard(self, shards: u32) -> u32 {
-        (((self.0 >> 32) * u64::from(shards.max(1))) >> 32) as u32
+        shard::shard_of(self.0, shards)
     }
 
     /// The partition of open spans, `0..PARTITIONS`, from the lowest 8 bits.

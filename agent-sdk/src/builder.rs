@@ -3,11 +3,15 @@
 use crate::env::{Env, pairs, set_propagators, warn};
 use crate::export::{self, Settings};
 use crate::layer::{RECORDER, Recorder};
+use crate::metrics::{Filter, set_filter};
 use crate::queue::{GLOBAL, Queue};
 use crate::sampler::Sampler;
 use crate::span::SpanLimits;
+use crate::transport::Transport;
+use crate::transport::settings::{self, Chosen};
+use crate::usage::Watched;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing_subscriber::layer::SubscriberExt;
 
 /// How long the guard waits for the last spans to be sent.
@@ -49,14 +53,10 @@ pub struct Builder {
     service: String,
     version: Option<String>,
     attributes: Vec<(String, String)>,
-    endpoint: Option<String>,
-    protocol: Option<Protocol>,
-    headers: Vec<(String, String)>,
-    timeout: Option<Duration>,
+    chosen: Chosen,
     delay: Option<Duration>,
     metric_interval: Option<Duration>,
     sampler: Option<Sampler>,
-    quiet: bool,
     env: EnvFn,
 }
 
@@ -67,14 +67,10 @@ impl Builder {
             service: service.to_owned(),
             version: None,
             attributes: Vec::new(),
-            endpoint: None,
-            protocol: None,
-            headers: Vec::new(),
-            timeout: None,
+            chosen: Chosen::default(),
             delay: None,
             metric_interval: None,
             sampler: None,
-            quiet: false,
             env: Box::new(|name| std::env::var(name).ok()),
         }
     }
@@ -93,25 +89,44 @@ impl Builder {
 
     /// Where the collector is: the base, to which `/v1/traces` is added for HTTP.
     pub fn endpoint(mut self, url: &str) -> Self {
-        self.endpoint = Some(url.to_owned());
+        self.chosen.endpoint = Some(url.to_owned());
         self
     }
 
     /// How OTLP is sent.
     pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = Some(protocol);
+        self.chosen.protocol = Some(protocol);
         self
     }
 
     /// A header of each request.
     pub fn header(mut self, key: &str, value: &str) -> Self {
-        self.headers.push((key.to_owned(), value.to_owned()));
+        self.chosen.headers.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// `Authorization: Bearer` of each request.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Spans go to Redis Streams first: `redis[s]://[user[:password]@]host[:port][/database]`. OTLP is the
+    /// second road when an endpoint is named too.
+    pub fn redis(mut self, url: &str) -> Self {
+        self.chosen.redis = Some(url.to_owned());
+        self
+    }
+
+    /// Spans that no road takes are kept in `folder`, at most so many bytes, also over the end of this
+    /// process.
+    pub fn spill(mut self, folder: impl Into<std::path::PathBuf>, bytes: u64) -> Self {
+        self.chosen.spill = Some((folder.into(), bytes));
         self
     }
 
     /// How long one request may take.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.chosen.timeout = Some(timeout);
         self
     }
 
@@ -135,7 +150,7 @@ impl Builder {
 
     /// Says nothing at start and end.
     pub fn quiet(mut self, quiet: bool) -> Self {
-        self.quiet = quiet;
+        self.chosen.quiet = quiet;
         self
     }
 
@@ -151,10 +166,10 @@ impl Builder {
     /// # Errors
     /// [`InitError`].
     pub fn init(self) -> Result<Guard, InitError> {
-        let quiet = self.quiet;
+        let quiet = self.chosen.quiet;
         let env = Env(&*self.env);
         if env.flag("OTEL_SDK_DISABLED") {
-            return Ok(Guard { queue: None, quiet: true });
+            return Ok(Guard { running: None, quiet: true });
         }
         if let Some(list) = env.text("OTEL_PROPAGATORS") {
             set_propagators(&list);
@@ -172,62 +187,45 @@ impl Builder {
             events: size("OTEL_SPAN_EVENT_COUNT_LIMIT", defaults.events as u64),
             value_bytes: size("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", defaults.value_bytes as u64),
         };
+        if let Some(filter) = env.text("OTEL_METRICS_EXEMPLAR_FILTER") {
+            match Filter::named(&filter) {
+                Some(filter) => set_filter(filter),
+                None => {
+                    warn(&format!("OTEL_METRICS_EXEMPLAR_FILTER={filter:?} is not known; ignored"))
+                }
+            }
+        }
         let sampler = self.sampler.unwrap_or_else(|| sampler(&env));
         let settings = self.settings(&env);
+        let roads = settings::settings(&self.chosen, &env);
         if GLOBAL.set(Arc::clone(&queue)).is_err() {
             return Err(InitError::Twice);
         }
         if !quiet {
-            let Settings { traces, protocol, .. } = &settings;
+            let to = roads.shown();
             eprintln!(
-                "longpole: {} sends to {traces} ({protocol:?}), sampler {sampler:?}, {}",
+                "longpole: {} sends to {to}, sampler {sampler:?}, {}",
                 self.service,
                 self.version.as_deref().map_or("no version".to_owned(), |v| format!("version {v}")),
             );
         }
         if !cfg!(test) {
-            crate::process::register();
+            crate::usage::register(Watched { host: env.flag("LONGPOLE_HOST_METRICS") });
+            crate::transport::register();
         }
-        export::start(settings, Arc::clone(&queue))?;
+        let transport = Transport::start(roads)?;
+        let _ = crate::transport::GLOBAL.set(transport.clone());
+        export::start(settings, Arc::clone(&queue), transport.clone())?;
         let _ = RECORDER.set(Recorder { queue: Arc::clone(&queue), sampler, limits });
         // A program that has its own subscriber adds the layer itself.
         let subscriber = tracing_subscriber::registry().with(crate::layer());
         let _ = tracing::subscriber::set_global_default(subscriber);
-        Ok(Guard { queue: Some(queue), quiet })
+        Ok(Guard { running: Some((queue, transport)), quiet })
     }
 
     fn settings(&self, env: &Env<'_>) -> Settings {
-        let protocol = self.protocol.unwrap_or_else(|| protocol(env));
-        let base = self.endpoint.clone().or_else(|| env.text("OTEL_EXPORTER_OTLP_ENDPOINT"));
-        let base = base.unwrap_or_else(|| match protocol {
-            Protocol::HttpProtobuf => "http://localhost:4318".to_owned(),
-            Protocol::Grpc => "http://localhost:4317".to_owned(),
-        });
-        let base = base.trim_end_matches('/');
-        // A signal's own endpoint is used as it is; the base gets the signal's path.
-        let at = |signal: &str, path: &str| {
-            let own = env.text(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"));
-            match (own.filter(|_| self.endpoint.is_none()), protocol) {
-                (Some(own), _) => own,
-                (None, Protocol::Grpc) => base.to_owned(),
-                (None, Protocol::HttpProtobuf) => format!("{base}{path}"),
-            }
-        };
         let millis = |name: &str| env.number(name).map(Duration::from_millis);
-        let mut headers = pairs(&env.otlp("TRACES", "HEADERS").unwrap_or_default());
-        headers.extend(self.headers.iter().cloned());
-        let exporter = env.text("OTEL_METRICS_EXPORTER");
-        let version = env!("CARGO_PKG_VERSION");
         Settings {
-            protocol,
-            traces: at("TRACES", "/v1/traces"),
-            metrics: at("METRICS", "/v1/metrics"),
-            headers,
-            timeout: self
-                .timeout
-                .or_else(|| env.otlp("TRACES", "TIMEOUT")?.parse().ok().map(Duration::from_millis))
-                .unwrap_or(Duration::from_secs(10)),
-            gzip: env.otlp("TRACES", "COMPRESSION").as_deref() == Some("gzip"),
             delay: self
                 .delay
                 .or_else(|| millis("OTEL_BSP_SCHEDULE_DELAY"))
@@ -236,9 +234,8 @@ impl Builder {
                 .metric_interval
                 .or_else(|| millis("OTEL_METRIC_EXPORT_INTERVAL"))
                 .unwrap_or(Duration::from_secs(60)),
-            send_metrics: exporter.as_deref() != Some("none"),
+            send_metrics: env.text("OTEL_METRICS_EXPORTER").as_deref() != Some("none"),
             resource: self.resource(env),
-            user_agent: format!("longpole-sdk/{version} OTel-OTLP-Exporter-Rust/{version}"),
         }
     }
 
@@ -278,23 +275,10 @@ fn sampler(env: &Env<'_>) -> Sampler {
     })
 }
 
-fn protocol(env: &Env<'_>) -> Protocol {
-    match env.otlp("TRACES", "PROTOCOL").as_deref() {
-        None | Some("http/protobuf") => Protocol::HttpProtobuf,
-        Some("grpc") => Protocol::Grpc,
-        Some(other) => {
-            warn(&format!(
-                "OTEL_EXPORTER_OTLP_PROTOCOL={other:?} is not spoken here; http/protobuf is"
-            ));
-            Protocol::HttpProtobuf
-        }
-    }
-}
-
 /// Keeps the SDK running; sends what is left when it is dropped.
 #[must_use = "dropping the guard ends the SDK"]
 pub struct Guard {
-    queue: Option<Arc<Queue>>,
+    running: Option<(Arc<Queue>, Transport)>,
     quiet: bool,
 }
 
@@ -302,7 +286,9 @@ impl Guard {
     /// Sends everything that has ended so far; `true` when that was done by the deadline. Safe to
     /// call anywhere: it waits on a condition, never on a runtime.
     pub fn flush(&self, deadline: Duration) -> bool {
-        self.queue.as_ref().is_none_or(|q| q.flush(deadline))
+        let Some((queue, transport)) = &self.running else { return true };
+        let until = Instant::now() + deadline;
+        queue.flush(deadline) && transport.flush(until.saturating_duration_since(Instant::now()))
     }
 
     /// Sends what is left and ends the SDK; `true` when that was done by the deadline.
@@ -311,13 +297,16 @@ impl Guard {
     }
 
     fn end(&mut self, deadline: Duration) -> bool {
-        let Some(queue) = self.queue.take() else { return true };
-        let ended = queue.stop(deadline);
+        let Some((queue, transport)) = self.running.take() else { return true };
+        let until = Instant::now() + deadline;
+        // A quarter is left for the last requests to be sent, or put on disk.
+        let handed = queue.stop(deadline.mul_f64(0.75));
+        let ended = transport.stop(until.saturating_duration_since(Instant::now()));
         if !self.quiet {
             let s = queue.stats();
             eprintln!("longpole: sent {} spans, dropped {}", s.sent, s.dropped() + s.queued);
         }
-        ended
+        handed && ended
     }
 }
 

@@ -1,71 +1,37 @@
-//! The SDK's own thread: takes finished spans and metrics, encodes them, sends them, tries again.
-//!
-//! It owns its runtime; a host's is never borrowed and no host thread waits for the network.
+//! The recorder's own thread: takes finished spans and readings of metrics, encodes them, hands them to the
+//! transport. No host thread waits for the network.
 
 mod encode;
-mod grpc;
-mod http;
 
-use crate::builder::Protocol;
-use crate::env::warn;
+use crate::metrics;
 use crate::queue::{Queue, Work};
+use crate::transport::{Encoded, Signal, Transport};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Longest wait between two tries.
-const LONGEST: Duration = Duration::from_secs(30);
-/// Tries for a batch that the collector cannot take, before it is given up.
-const METRIC_TRIES: u32 = 3;
+/// While the transport has no room, it is asked again after so long; the queue fills meanwhile.
+const NO_ROOM: Duration = Duration::from_millis(5);
 
-/// How it sends.
+/// What is sent when.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) protocol: Protocol,
-    pub(crate) traces: String,
-    pub(crate) metrics: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) timeout: Duration,
-    pub(crate) gzip: bool,
     pub(crate) delay: Duration,
     pub(crate) metric_interval: Duration,
     pub(crate) send_metrics: bool,
     pub(crate) resource: Vec<(String, String)>,
-    pub(crate) user_agent: String,
-}
-
-/// What a collector said.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// Taken; of them so many refused, with a word.
-    Taken { rejected: u64, message: String },
-    /// Not now; come back after.
-    Later { after: Option<Duration>, why: String },
-    /// Never.
-    Refused(String),
-}
-
-/// The two signals of this version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    Traces,
-    Metrics,
-}
-
-enum Client {
-    Http(http::Client),
-    Grpc(grpc::Client),
 }
 
 /// Starts the thread.
-pub(crate) fn start(settings: Settings, queue: Arc<Queue>) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub(crate) fn start(
+    settings: Settings,
+    queue: Arc<Queue>,
+    transport: Transport,
+) -> std::io::Result<()> {
     std::thread::Builder::new().name("longpole-sdk".into()).spawn(move || {
         crate::layer::silence();
-        // The subscriber of the host hears nothing of our client.
-        tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), || {
-            Sender::new(settings, queue, runtime).run();
-        });
+        let next_metrics = Instant::now() + settings.metric_interval;
+        Sender { settings, queue, transport, next_metrics }.run();
     })?;
     Ok(())
 }
@@ -73,24 +39,11 @@ pub(crate) fn start(settings: Settings, queue: Arc<Queue>) -> std::io::Result<()
 struct Sender {
     settings: Settings,
     queue: Arc<Queue>,
-    runtime: tokio::runtime::Runtime,
-    client: Client,
-    /// Failures in a row.
-    failures: u32,
-    told: bool,
+    transport: Transport,
     next_metrics: Instant,
 }
 
 impl Sender {
-    fn new(settings: Settings, queue: Arc<Queue>, runtime: tokio::runtime::Runtime) -> Self {
-        let client = match settings.protocol {
-            Protocol::Grpc => Client::Grpc(grpc::Client::default()),
-            Protocol::HttpProtobuf => Client::Http(http::Client::default()),
-        };
-        let next_metrics = Instant::now() + settings.metric_interval;
-        Self { settings, queue, runtime, client, failures: 0, told: false, next_metrics }
-    }
-
     fn run(mut self) {
         loop {
             let until_metrics = self.next_metrics.saturating_duration_since(Instant::now());
@@ -98,16 +51,19 @@ impl Sender {
                 self.queue.take(self.settings.delay.min(until_metrics));
             let nothing_left = spans.is_empty();
             if !nothing_left {
-                let count = spans.len() as u64;
+                let items = spans.len() as u32;
                 let payload = encode::traces(&self.settings.resource, spans);
-                self.send(Signal::Traces, &payload, count, u32::MAX);
+                self.hand_over(Encoded { signal: Signal::Traces, payload, items });
             }
             let ending = stop_by.is_some() && nothing_left;
             if flush.is_some() || ending || Instant::now() >= self.next_metrics {
                 self.next_metrics = Instant::now() + self.settings.metric_interval;
                 if self.settings.send_metrics {
-                    let payload = encode::metrics(&self.settings.resource);
-                    self.send(Signal::Metrics, &payload, 0, METRIC_TRIES);
+                    let (payload, items) =
+                        metrics::encode::request(metrics::registry(), &self.settings.resource);
+                    // Without room there is the next reading.
+                    let _ =
+                        self.transport.offer(Encoded { signal: Signal::Metrics, payload, items });
                 }
             }
             if let Some(number) = flush {
@@ -121,78 +77,16 @@ impl Sender {
         }
     }
 
-    /// Sends until it is taken, refused, or time is up.
-    fn send(&mut self, signal: Signal, payload: &[u8], spans: u64, tries: u32) {
-        let queue = Arc::clone(&self.queue);
-        let c = &queue.counters;
-        for _ in 0..tries {
-            let timeout = match self.queue.stop_by() {
-                Some(by) => by.saturating_duration_since(Instant::now()).min(self.settings.timeout),
-                None => self.settings.timeout,
-            };
-            if timeout.is_zero() {
-                c.unsent.fetch_add(spans, Ordering::Relaxed);
+    /// Waits for room in the transport; what is left at the end is counted.
+    fn hand_over(&self, mut encoded: Encoded) {
+        while let Err(back) = self.transport.offer(encoded) {
+            encoded = back;
+            if self.queue.stop_by().is_some_and(|by| Instant::now() >= by) {
+                let spans = u64::from(encoded.items);
+                self.queue.counters.unsent.fetch_add(spans, Ordering::Relaxed);
                 return;
             }
-            let answer = self.once(signal, payload, timeout);
-            match answer {
-                Answer::Taken { rejected, message } => {
-                    self.failures = 0;
-                    let rejected = if spans == 0 { 0 } else { rejected.min(spans) };
-                    c.sent.fetch_add(spans - rejected, Ordering::Relaxed);
-                    c.refused.fetch_add(rejected, Ordering::Relaxed);
-                    if !message.is_empty() && !self.told {
-                        self.told = true;
-                        warn(&format!("the collector says: {message}"));
-                    }
-                    return;
-                }
-                Answer::Refused(why) => {
-                    c.refused.fetch_add(spans, Ordering::Relaxed);
-                    if !self.told {
-                        self.told = true;
-                        warn(&format!("the collector refused {spans} spans for good: {why}"));
-                    }
-                    return;
-                }
-                Answer::Later { after, why } => {
-                    self.failures += 1;
-                    let pause = self.pause(after);
-                    if self.failures == 1 {
-                        self.say_unreachable(&why, pause);
-                    }
-                    self.queue.pause(pause);
-                }
-            }
+            std::thread::sleep(NO_ROOM);
         }
-    }
-
-    fn say_unreachable(&self, why: &str, pause: Duration) {
-        let to = &self.settings.traces;
-        let seconds = pause.as_secs_f64();
-        warn(&format!("cannot reach {to} ({why}); keeping what fits, next try in {seconds:.1} s"));
-    }
-
-    /// Doubles from one second, with jitter down to a half; what the collector asks for comes first.
-    fn pause(&self, asked: Option<Duration>) -> Duration {
-        let doubled = Duration::from_secs(1) * 2u32.saturating_pow(self.failures.min(6) - 1);
-        let jitter = 0.5 + (crate::id::random() >> 11) as f64 / (1u64 << 54) as f64;
-        asked.unwrap_or_else(|| doubled.min(LONGEST).mul_f64(jitter)).min(LONGEST)
-    }
-
-    fn once(&mut self, signal: Signal, payload: &[u8], timeout: Duration) -> Answer {
-        let (settings, client) = (&self.settings, &mut self.client);
-        let sending = async {
-            match client {
-                Client::Http(c) => c.send(settings, signal, payload).await,
-                Client::Grpc(c) => c.send(settings, signal, payload).await,
-            }
-        };
-        self.runtime.block_on(async {
-            match tokio::time::timeout(timeout, sending).await {
-                Ok(answer) => answer,
-                Err(_) => Answer::Later { after: None, why: "no answer in time".into() },
-            }
-        })
     }
 }

@@ -22,11 +22,12 @@ mod export;
 mod id;
 mod layer;
 mod metrics;
-mod process;
 mod propagation;
 mod queue;
 mod sampler;
 mod span;
+mod transport;
+mod usage;
 
 #[cfg(feature = "axum")]
 mod server;
@@ -42,9 +43,16 @@ mod client;
 pub use builder::{Builder, Guard, InitError, Protocol, init};
 pub use context::{Context, current};
 pub use layer::{layer, with_parent};
-pub use metrics::{Counter, Histogram, UpDownCounter, observe};
+pub use metrics::{
+    BoundCounter, BoundHistogram, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter,
+    observe, observe_many,
+};
 pub use propagation::{extract, inject};
 pub use queue::{Stats, stats};
 pub use sampler::Sampler;
 #[cfg(feature = "axum")]
 pub use server::{ServerLayer, ServerService, axum};
+pub use transport::{Delivery, DropReason, delivery};
+pub use usage::{Pool, watch_pool, watch_queue};
+#[cfg(feature = "tokio-metrics")]
+pub use usage::{watch_runtime, watch_tasks};

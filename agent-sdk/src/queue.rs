@@ -4,6 +4,7 @@
 //! whole queue, never while anything is sent.
 
 use crate::span::Span;
+use crate::transport::{DropReason, delivery};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
@@ -36,9 +37,7 @@ impl Stats {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) created: AtomicU64,
-    pub(crate) sent: AtomicU64,
     pub(crate) queue_full: AtomicU64,
-    pub(crate) refused: AtomicU64,
     pub(crate) unsent: AtomicU64,
 }
 
@@ -125,19 +124,6 @@ impl Queue {
         Work { spans, flush, stop_by: state.stop_by }
     }
 
-    /// Waits before another try; ends early when the end is near.
-    pub(crate) fn pause(&self, for_: Duration) {
-        let until = Instant::now() + for_;
-        let mut state = self.state();
-        while state.stop_by.is_none() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            state = self.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
     /// When everything has to be over.
     pub(crate) fn stop_by(&self) -> Option<Instant> {
         self.state().stop_by
@@ -202,12 +188,14 @@ impl Queue {
     pub(crate) fn stats(&self) -> Stats {
         let c = &self.counters;
         let read = |a: &AtomicU64| a.load(Ordering::Relaxed);
+        let d = delivery();
+        let refused = d.dropped_for(DropReason::Refused) + d.dropped_for(DropReason::Rejected);
         let mut s = Stats {
             created: read(&c.created),
-            sent: read(&c.sent),
+            sent: d.delivered,
             queue_full: read(&c.queue_full),
-            refused: read(&c.refused),
-            unsent: read(&c.unsent),
+            refused,
+            unsent: read(&c.unsent) + d.dropped() - refused,
             queued: 0,
         };
         s.queued = s.created.saturating_sub(s.sent + s.dropped());

@@ -17,6 +17,7 @@
 mod builder;
 mod clock;
 mod context;
+pub mod database;
 mod env;
 mod export;
 mod id;
@@ -47,7 +48,9 @@ pub use metrics::{
     BoundCounter, BoundHistogram, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter,
     observe, observe_many,
 };
-pub use propagation::{extract, inject};
+pub use propagation::{Received, baggage, extract, inject, inject_fields, receive, with_baggage};
+#[cfg(feature = "tonic")]
+pub use propagation::{grpc_inject, grpc_span};
 pub use queue::{Stats, stats};
 pub use sampler::Sampler;
 #[cfg(feature = "axum")]

@@ -1,7 +1,7 @@
 //! A tower layer for axum: a server span per request that continues the caller's trace.
 
 use crate::layer::with_parent;
-use crate::propagation::{baggage, extract, swap_baggage};
+use crate::propagation::{carried, extract, swap_baggage};
 use ::axum::extract::MatchedPath;
 use ::axum::http::{Request, Response};
 use std::future::Future;
@@ -52,7 +52,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
-        let carried = baggage(header);
+        let carried = carried(header);
         let span = with_parent(extract(header), || server_span(&request));
         let inner = span.in_scope(|| self.inner.call(request));
         let told = span.clone();

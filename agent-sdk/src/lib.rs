@@ -14,6 +14,8 @@
 //! It never panics, and a host thread never waits for the network: finished spans go to a bounded
 //! queue, a thread of the SDK sends them. Full = the newest is dropped and counted ([`stats`]).
 
+#[cfg(feature = "bridge")]
+pub mod bridge;
 mod builder;
 mod clock;
 mod context;

@@ -1,5 +1,7 @@
 //! The chain against real servers and bad ones. What each road sends is looked at from the other side.
 
+#[cfg(feature = "bridge")]
+mod bridge;
 mod chain;
 mod collector;
 mod deadlines;

@@ -1,7 +1,6 @@
 //! Requests by `reqwest` under a client span.
 
-use tracing::Instrument;
-use tracing::field::Empty;
+use crate::{FutureExt, Span};
 
 /// Sends a request under a client span, with the context in its headers.
 ///
@@ -11,52 +10,56 @@ pub async fn execute(
     client: &::reqwest::Client,
     mut request: ::reqwest::Request,
 ) -> Result<::reqwest::Response, ::reqwest::Error> {
-    let url = request.url();
-    let span = tracing::info_span!(
-        "request",
-        otel.name = request.method().as_str(),
-        otel.kind = "client",
-        otel.status_code = Empty,
-        error.type = Empty,
-        http.request.method = request.method().as_str(),
-        http.response.status_code = Empty,
-        server.address = url.host_str().unwrap_or_default(),
-        server.port = url.port_or_known_default().unwrap_or_default(),
-        url.full = shown(url),
-    );
-    span.in_scope(|| {
+    let mut span = client_span(&request);
+    span.run(|| {
         crate::inject(|key, value| {
             if let Ok(value) = ::reqwest::header::HeaderValue::from_str(value) {
                 request.headers_mut().insert(key, value);
             }
         });
     });
-    let told = span.clone();
-    async move {
-        let answer = client.execute(request).await;
-        match &answer {
-            Ok(answer) => {
-                let code = answer.status().as_u16();
-                told.record("http.response.status_code", code);
-                if code >= 400 {
-                    told.record("otel.status_code", "error");
-                    told.record("error.type", code.to_string());
-                }
-            }
-            Err(e) => {
-                told.record("otel.status_code", "error");
-                let kind = match e {
-                    e if e.is_timeout() => "timeout",
-                    e if e.is_connect() => "connection_refused",
-                    _ => "request_error",
-                };
-                told.record("error.type", kind);
+    // Below the span, which is ended here, when it is known how the request went.
+    let context = span.context().or_else(crate::current);
+    let sending = client.execute(request);
+    let answer = match &context {
+        Some(context) => sending.in_context(context).await,
+        None => sending.await,
+    };
+    match &answer {
+        Ok(answer) => {
+            let status = answer.status();
+            span.set("http.response.status_code", status.as_u16());
+            if status.as_u16() >= 400 {
+                span.set("error.type", status.as_str());
+                span.fail("");
             }
         }
-        answer
+        Err(e) => {
+            let kind = match e {
+                e if e.is_timeout() => "timeout",
+                e if e.is_connect() => "connection_refused",
+                _ => "request_error",
+            };
+            span.set("error.type", kind);
+            span.fail("");
+        }
     }
-    .instrument(span)
-    .await
+    answer
+}
+
+fn client_span(request: &::reqwest::Request) -> Span {
+    let (url, method) = (request.url(), request.method().as_str());
+    let mut span = crate::span!(
+        kind: Client,
+        "request",
+        http.request.method = method,
+        server.address = url.host_str(),
+        server.port = url.port_or_known_default(),
+        url.full = shown(url),
+    )
+    .detach();
+    span.rename(method);
+    span
 }
 
 /// The address without what may be secret: user information, and the values of the query.

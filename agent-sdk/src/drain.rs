@@ -1,17 +1,18 @@
 //! The drain: a thread of the SDK's own that reads all rings on a timer, encodes and cuts batches.
 //!
 //! Nobody wakes it for a span. It looks more often as rings fill, and less often when nothing happens. When
-//! the queue to the sender is full it waits, rings fill up behind it, and the newest spans are dropped there.
+//! the transport has no room it waits, rings fill up behind it, and the newest spans are dropped there.
 
 pub(crate) mod batch;
 pub(crate) mod encode;
 mod wire;
 
 use crate::clock::Scale;
-use crate::queue::{Orders, Queue};
+use crate::orders::{Order, Orders, Who};
 use crate::record::read::Record;
 use crate::ring::{Ring, registry};
-use crate::stats::{DropReason, counters};
+use crate::stats::{DropReason, unsent};
+use crate::transport::{Encoded, Transport};
 use batch::{Batch, Front};
 use encode::{Encoder, Limits};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,8 @@ const NAP: Duration = Duration::from_millis(5);
 const LONG_NAP: Duration = Duration::from_millis(20);
 /// Between two looks at a ring that was an eighth full.
 const SHORT_NAP: Duration = Duration::from_millis(1);
+/// While the transport has no room, it is asked again after so long.
+const NO_ROOM: Duration = Duration::from_millis(5);
 /// Call sites that are named beside the count of what was dropped.
 const NAMED: usize = 8;
 
@@ -45,8 +48,12 @@ pub(crate) struct Settings {
 }
 
 /// Starts the thread.
-pub(crate) fn start(settings: Settings, queue: Arc<Queue>) -> std::io::Result<()> {
-    let drain = Drain::new(settings, queue);
+pub(crate) fn start(
+    settings: Settings,
+    orders: Arc<Orders>,
+    transport: Transport,
+) -> std::io::Result<()> {
+    let drain = Drain::new(settings, orders, transport);
     std::thread::Builder::new().name("longpole-drain".into()).spawn(move || {
         crate::local::with(crate::local::Local::silence);
         drain.run();
@@ -55,7 +62,8 @@ pub(crate) fn start(settings: Settings, queue: Arc<Queue>) -> std::io::Result<()
 }
 
 struct Drain {
-    queue: Arc<Queue>,
+    orders: Arc<Orders>,
+    transport: Transport,
     front: Front,
     most: u32,
     delay: Duration,
@@ -70,9 +78,10 @@ struct Drain {
 }
 
 impl Drain {
-    fn new(settings: Settings, queue: Arc<Queue>) -> Self {
+    fn new(settings: Settings, orders: Arc<Orders>, transport: Transport) -> Self {
         Self {
-            queue,
+            orders,
+            transport,
             front: Front::new(&settings.resource),
             most: settings.batch.max(1),
             delay: settings.delay,
@@ -90,7 +99,7 @@ impl Drain {
         let mut nap = NAP;
         let mut looked = Instant::now();
         loop {
-            let Orders { flush, stop } = self.queue.orders(nap);
+            let Order { flush, stop } = self.orders.wait(Who::Drain, nap);
             nap = self.pass(nap);
             if looked.elapsed() > Duration::from_secs(1) {
                 looked = Instant::now();
@@ -101,12 +110,12 @@ impl Drain {
                 self.cut();
             }
             if let Some(number) = flush {
-                self.queue.drained(number);
+                self.orders.flushed(Who::Drain, number);
             }
             if stop {
                 drop(reader);
                 crate::stats::drain_ended();
-                self.queue.drain_ended();
+                self.orders.ended(Who::Drain);
                 return;
             }
         }
@@ -153,17 +162,28 @@ impl Drain {
         }
     }
 
-    /// Hands the batch over; waits while the queue is full.
+    /// Hands the batch over.
     fn cut(&mut self) {
         let Some(batch) = self.batch.take() else { return };
         self.last = batch.bytes();
         let (told, whose) = self.dropped();
-        self.queue.push(batch.finish(&self.front, &told, &whose));
+        self.hand_over(batch.finish(&self.front, &told, &whose));
+    }
+
+    /// Waits for room in the transport; what finds none by the end is counted.
+    fn hand_over(&self, mut encoded: Encoded) {
+        while let Err(back) = self.transport.offer(encoded) {
+            if self.orders.over() {
+                return unsent(back.items.into());
+            }
+            encoded = back;
+            std::thread::sleep(NO_ROOM);
+        }
     }
 
     /// Counts by reason, and the call sites behind them, when they have changed.
     fn dropped(&mut self) -> (Vec<(String, u64)>, String) {
-        let stats = crate::stats::read(true);
+        let stats = crate::stats::read(true, &self.transport.delivery());
         if stats.dropped() == self.told {
             return Default::default();
         }
@@ -204,6 +224,6 @@ pub(crate) fn sweep() {
             spans += 1;
             true
         });
-        counters().unsent(spans);
+        unsent(spans);
     }
 }

@@ -1,5 +1,6 @@
 //! The `OTEL_*` variables. Empty = unset; an unknown value is warned about and ignored.
 
+use std::io::Write;
 use std::sync::OnceLock;
 
 /// Reads variables through a function, so that tests need no process of their own.
@@ -33,9 +34,9 @@ impl Env<'_> {
     }
 }
 
-/// One line on standard error.
+/// One line on standard error. Not `eprintln!`: that panics where standard error is closed.
 pub(crate) fn warn(text: &str) {
-    eprintln!("longpole: {text}");
+    let _ = writeln!(std::io::stderr(), "longpole: {text}");
 }
 
 /// `key=value,key=value` with percent-encoded values, as in `OTEL_RESOURCE_ATTRIBUTES` and headers.
@@ -48,7 +49,7 @@ pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     text.split(',').filter_map(pair).collect()
 }
 
-fn percent(text: &str) -> String {
+pub(crate) fn percent(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

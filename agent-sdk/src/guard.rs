@@ -1,47 +1,89 @@
 //! The handle of a running SDK: flushing, ending, and the last line on stderr.
 
-use crate::metrics::{observe, observe_sum};
-use crate::queue::Queue;
+use crate::metrics::{observe, observe_sums};
+use crate::orders::Orders;
 use crate::stats::{DropReason, Stats};
+use crate::transport::{Delivery, Transport};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the guard waits for the last spans to be sent.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-/// The SDK that was initialised in this process, ended ones included.
-static RUNNING: Mutex<Option<Arc<Queue>>> = Mutex::new(None);
+/// Of the time to end, so much is for handing over; the rest is for sending, or for putting on disk.
+const HANDING: f64 = 0.75;
 
-pub(crate) fn running() -> MutexGuard<'static, Option<Arc<Queue>>> {
+/// What runs: the threads that make requests, and the chain that carries them.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) orders: Arc<Orders>,
+    pub(crate) transport: Transport,
+}
+
+impl Running {
+    fn flush(&self, deadline: Duration) -> bool {
+        let began = Instant::now();
+        self.orders.flush(deadline)
+            && self.transport.flush(deadline.saturating_sub(began.elapsed()))
+    }
+
+    fn stop(&self, deadline: Duration) -> bool {
+        let began = Instant::now();
+        let handed = self.orders.stop(deadline.mul_f64(HANDING));
+        self.transport.stop(deadline.saturating_sub(began.elapsed())) && handed
+    }
+}
+
+/// The SDK that was initialised in this process, an ended one included.
+static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
+
+pub(crate) fn running() -> MutexGuard<'static, Option<Running>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What became of this process's spans so far.
 pub fn stats() -> Stats {
-    let queue = running().clone();
-    let drains = queue.is_some_and(|q| q.drains());
+    let running = running().clone();
+    let drains = running.as_ref().is_some_and(|r| r.orders.drains());
     if !drains {
         crate::drain::sweep();
     }
-    crate::stats::read(drains)
+    crate::stats::read(drains, &running.map(|r| r.transport.delivery()).unwrap_or_default())
+}
+
+/// What became of the requests that were handed to this process's transport.
+pub fn delivery() -> Delivery {
+    running().as_ref().map(|r| r.transport.delivery()).unwrap_or_default()
 }
 
 /// Sends everything that has ended so far, from anywhere in the program; `true` when that was done by the
 /// deadline. Waits on a condition, never on a runtime: safe in a task, in a panic hook, and at exit.
 pub fn flush(deadline: Duration) -> bool {
-    let queue = running().clone();
-    queue.is_none_or(|q| q.flush(deadline))
+    let running = running().clone();
+    running.is_none_or(|r| r.flush(deadline))
 }
 
-/// Registers the SDK's own figures: what it dropped and what it costs.
+/// Registers the SDK's own figures: what became of spans, and what it costs.
 pub(crate) fn register() {
-    for reason in DropReason::ALL {
-        observe_sum("sdk.dropped", "{span}", &[("reason", reason.name())], move || {
-            stats().dropped_for(reason) as f64
-        });
-    }
-    observe_sum("sdk.created", "{span}", &[], || stats().created as f64);
-    observe_sum("sdk.drain.cpu.time", "s", &[], crate::drain::cpu_seconds);
+    observe_sums("sdk.created", "{span}", true, |tell| tell(stats().created as f64, &[]));
+    observe_sums("sdk.dropped", "{span}", true, |tell| {
+        let read = stats();
+        for reason in DropReason::ALL {
+            let many = read.dropped_for(reason);
+            if many > 0 {
+                tell(many as f64, &[("reason", reason.name())]);
+            }
+        }
+    });
+    observe_sums("otel.sdk.exporter.span.exported", "{span}", true, |tell| {
+        tell(stats().sent as f64, &[]);
+    });
+    observe_sums("otel.sdk.exporter.span.inflight", "{span}", false, |tell| {
+        tell(stats().queued as f64, &[]);
+    });
+    observe_sums("sdk.spilled", "{span}", false, |tell| tell(stats().on_disk as f64, &[]));
+    observe_sums("sdk.retries", "{request}", true, |tell| tell(delivery().retries as f64, &[]));
+    observe_sums("sdk.drain.cpu.time", "s", true, |tell| tell(crate::drain::cpu_seconds(), &[]));
     observe("sdk.rings.size", "By", &[], || crate::ring::registry::bytes() as f64);
 }
 
@@ -49,24 +91,24 @@ pub(crate) fn register() {
 #[must_use = "dropping the guard ends the SDK"]
 #[derive(Debug)]
 pub struct Guard {
-    queue: Option<Arc<Queue>>,
+    running: Option<Running>,
     quiet: bool,
 }
 
 impl Guard {
-    pub(crate) fn new(queue: Arc<Queue>, quiet: bool) -> Self {
-        Self { queue: Some(queue), quiet }
+    pub(crate) fn new(running: Running, quiet: bool) -> Self {
+        Self { running: Some(running), quiet }
     }
 
     /// Of an SDK that is turned off.
     pub(crate) fn disabled() -> Self {
-        Self { queue: None, quiet: true }
+        Self { running: None, quiet: true }
     }
 
     /// Sends everything that has ended so far; `true` when that was done by the deadline. Safe to
     /// call anywhere: it waits on a condition, never on a runtime.
     pub fn flush(&self, deadline: Duration) -> bool {
-        self.queue.as_ref().is_none_or(|q| q.flush(deadline))
+        self.running.as_ref().is_none_or(|r| r.flush(deadline))
     }
 
     /// Sends what is left and ends the SDK; `true` when that was done by the deadline.
@@ -75,12 +117,18 @@ impl Guard {
     }
 
     fn end(&mut self, deadline: Duration) -> bool {
-        let Some(queue) = self.queue.take() else { return true };
+        let Some(running) = self.running.take() else { return true };
         crate::state::set_active(false);
-        let ended = queue.stop(deadline);
+        let ended = running.stop(deadline);
         if !self.quiet {
             let s = stats();
-            eprintln!("longpole: sent {} spans, dropped {}", s.sent, s.dropped() + s.queued);
+            let disk =
+                if s.on_disk > 0 { format!(", on disk {}", s.on_disk) } else { String::new() };
+            crate::env::warn(&format!(
+                "sent {} spans, dropped {}{disk}",
+                s.sent,
+                s.dropped() + s.queued
+            ));
         }
         ended
     }

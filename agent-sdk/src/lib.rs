@@ -1,4 +1,4 @@
-//! Longpole's SDK: spans, metrics and W3C propagation, sent by OTLP.
+//! Longpole's SDK: spans, metrics and W3C propagation, sent by Redis Streams and OTLP.
 //!
 //! ```no_run
 //! use longpole_sdk::{FutureExt, span, trace};
@@ -24,8 +24,9 @@
 //!
 //! It never panics, never blocks a thread of the host's, and takes no more memory than it is given. A finished
 //! span is written into a ring of its thread: no lock, no allocation, no system call, nobody woken.
-//! A thread of the SDK reads the rings on a timer, another sends. Full = the newest is dropped and
-//! counted ([`stats`]): `created = sent + dropped + queued`. After a fork the new process records
+//! A thread of the SDK reads the rings on a timer, another reads the metrics, a third sends: to Redis, else by
+//! OTLP, else to a bounded place on disk. Full = the newest is dropped and counted ([`stats`]):
+//! `created + recovered = sent + dropped + on disk + queued`. After a fork the new process records
 //! nothing unless it is the one that calls [`init`].
 //!
 //! Feature `off`: everything compiles and nothing is left of it. `OTEL_SDK_DISABLED=true`: nothing is started.
@@ -33,21 +34,23 @@
 // Spans are made through macros that name this crate.
 extern crate self as longpole_sdk;
 
+#[cfg(feature = "bridge")]
+pub mod bridge;
 mod builder;
 mod clock;
 mod context;
+pub mod database;
 mod drain;
 mod env;
-mod export;
 mod guard;
 mod id;
 mod layer;
 mod local;
 mod metrics;
-mod process;
+mod orders;
 mod propagation;
-mod queue;
 mod raw;
+mod reader;
 mod record;
 mod ring;
 mod sampler;
@@ -55,6 +58,8 @@ mod site;
 mod span;
 mod state;
 mod stats;
+mod transport;
+mod usage;
 mod value;
 
 #[cfg(feature = "axum")]
@@ -70,11 +75,18 @@ mod client;
 
 pub use builder::{Builder, InitError, Protocol, init};
 pub use context::{Context, current};
-pub use guard::{Guard, flush, stats};
+pub use guard::{Guard, delivery, flush, stats};
 pub use layer::{layer, with_parent};
 pub use longpole_sdk_macros::trace;
-pub use metrics::{Counter, Histogram, UpDownCounter, observe};
-pub use propagation::{extract, inject};
+pub use metrics::{
+    BoundCounter, BoundHistogram, BoundUpDownCounter, Counter, Gauge, Histogram, UpDownCounter,
+    observe, observe_many,
+};
+pub use propagation::{
+    Received, baggage, batch_span, extract, inject, inject_fields, receive, with_baggage,
+};
+#[cfg(feature = "tonic")]
+pub use propagation::{grpc_inject, grpc_span, grpc_status};
 pub use record::body::{Body, Key};
 pub use sampler::rates::set_rate;
 pub use sampler::{Sampler, set_sampler};
@@ -86,4 +98,8 @@ pub use site::{Fixed, Site};
 pub use span::carried::{FutureExt, InContext, InSpan, in_current_span, with_context};
 pub use span::{Entered, Span};
 pub use stats::{DropReason, Stats, dropped_by_call_site};
+pub use transport::Delivery;
+pub use usage::{Pool, watch_pool, watch_queue};
+#[cfg(feature = "tokio-metrics")]
+pub use usage::{watch_runtime, watch_tasks};
 pub use value::{Debugged, Shown, Value};

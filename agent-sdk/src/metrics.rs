@@ -1,184 +1,154 @@
-//! Instruments: counters, up-down counters, histograms, observed gauges. Cumulative since the start.
+//! Instruments: counters, up-down counters, gauges, histograms, and values that are asked for when
+//! metrics are sent. Cumulative since the start of the process.
+//!
+//! Recording touches only cells of the own thread (`metrics/cells`); collection adds them up. Labels come
+//! bound, once, or with each recording (`metrics/labels`). How a reading looks as OTLP is `metrics/encode`.
 
-use crate::clock::now;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+mod cells;
+pub(crate) mod encode;
+mod exemplar;
+mod exponential;
+mod histogram;
+mod labels;
+mod registry;
 
-/// Attribute sets of one instrument; further ones are folded into `otel.metric.overflow`.
-const SETS: usize = 2_000;
-/// Upper bounds of durations in seconds (semantic conventions' advice for HTTP).
-const BOUNDS: [f64; 14] =
-    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+pub(crate) use exemplar::{Filter, set_filter};
+pub use histogram::{BoundHistogram, Histogram};
+pub(crate) use registry::{Shape, observe_sums, registry};
 
-pub(crate) type Attributes = Vec<(String, String)>;
-type Observer = Box<dyn Fn() -> f64 + Send + Sync>;
-
-/// What an instrument holds.
-pub(crate) enum Held {
-    /// Sums; monotonic or not.
-    Sum { monotonic: bool, cells: Mutex<BTreeMap<Attributes, f64>> },
-    /// Distributions.
-    Histogram(Mutex<BTreeMap<Attributes, Cells>>),
-    /// Asked when it is collected.
-    Observed { monotonic_sum: bool, attributes: Attributes, ask: Observer },
-}
-
-/// One distribution.
-#[derive(Clone, Debug)]
-pub(crate) struct Cells {
-    pub(crate) counts: [u64; BOUNDS.len() + 1],
-    pub(crate) sum: f64,
-    pub(crate) count: u64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-}
-
-/// A registered instrument.
-pub(crate) struct Instrument {
-    pub(crate) name: String,
-    pub(crate) unit: String,
-    pub(crate) held: Held,
-}
-
-/// All instruments of the process, and when they began.
-pub(crate) struct Registry {
-    pub(crate) start: u64,
-    pub(crate) instruments: Mutex<Vec<Arc<Instrument>>>,
-}
-
-pub(crate) fn registry() -> &'static Registry {
-    static REGISTRY: OnceLock<Registry> = OnceLock::new();
-    REGISTRY.get_or_init(|| Registry { start: now(), instruments: Mutex::default() })
-}
-
-pub(crate) fn bounds() -> &'static [f64] {
-    &BOUNDS
-}
-
-fn register(name: &str, unit: &str, held: Held) -> Arc<Instrument> {
-    let made = Arc::new(Instrument { name: name.to_owned(), unit: unit.to_owned(), held });
-    let mut all = registry().instruments.lock().unwrap_or_else(PoisonError::into_inner);
-    all.push(Arc::clone(&made));
-    made
-}
-
-fn sorted(attributes: &[(&str, &str)]) -> Attributes {
-    let mut out: Attributes =
-        attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    out.sort();
-    out.dedup_by(|a, b| a.0 == b.0);
-    out
-}
-
-/// The cell of an attribute set, within the cap.
-fn cell<'a, T>(
-    cells: &'a mut BTreeMap<Attributes, T>,
-    attributes: &[(&str, &str)],
-    fresh: impl FnOnce() -> T,
-) -> &'a mut T {
-    let mut key = sorted(attributes);
-    if cells.len() >= SETS && !cells.contains_key(&key) {
-        key = vec![("otel.metric.overflow".to_owned(), "true".to_owned())];
-    }
-    cells.entry(key).or_insert_with(fresh)
-}
-
-fn add(instrument: &Instrument, value: f64, attributes: &[(&str, &str)]) {
-    if let Held::Sum { cells, .. } = &instrument.held
-        && value.is_finite()
-    {
-        let mut cells = cells.lock().unwrap_or_else(PoisonError::into_inner);
-        *cell(&mut cells, attributes, || 0.0) += value;
-    }
-}
+use cells::Series;
+use labels::Labels;
+use registry::Instrument;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A sum that only grows.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Counter(Arc<Instrument>);
 
 impl Counter {
-    /// Registers a counter.
+    /// Registers a counter. The unit is UCUM's: `By`, `s`, `{request}`.
     pub fn new(name: &str, unit: &str) -> Self {
-        Self(register(name, unit, Held::Sum { monotonic: true, cells: Mutex::default() }))
+        Self(registry().instrument(name, unit, Shape::Counter))
     }
 
-    /// Adds; negative amounts are ignored.
-    pub fn add(&self, amount: f64, attributes: &[(&str, &str)]) {
-        if amount >= 0.0 {
-            add(&self.0, amount, attributes);
-        }
+    /// Adds under these labels. Beyond 2,000 sets of labels all further ones share one that is labelled
+    /// `otel.metric.overflow`.
+    pub fn add(&self, amount: u64, labels: Labels<'_>) {
+        labels::with(&self.0, labels, |series| add(series, amount));
+    }
+
+    /// The counter under fixed labels: the fastest way to add.
+    pub fn bind(&self, labels: Labels<'_>) -> BoundCounter {
+        BoundCounter(self.0.series(labels))
     }
 }
 
+/// A counter under fixed labels.
+#[derive(Clone, Debug)]
+pub struct BoundCounter(Arc<Series>);
+
+impl BoundCounter {
+    /// Adds.
+    #[inline]
+    pub fn add(&self, amount: u64) {
+        add(&self.0, amount);
+    }
+}
+
+#[inline]
+fn add(series: &Arc<Series>, amount: u64) {
+    cells::with(series, |cell| {
+        // The only writer of this cell is this thread: no need to lock the bus.
+        let now = cell[0].load(Relaxed);
+        cell[0].store(now.wrapping_add(amount), Relaxed);
+        if now & 15 == 0 {
+            series.offer_exemplar(&cell[1], 0, amount as f64);
+        }
+    });
+}
+
 /// A sum that grows and falls.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct UpDownCounter(Arc<Instrument>);
 
 impl UpDownCounter {
     /// Registers an up-down counter.
     pub fn new(name: &str, unit: &str) -> Self {
-        Self(register(name, unit, Held::Sum { monotonic: false, cells: Mutex::default() }))
+        Self(registry().instrument(name, unit, Shape::UpDown))
     }
 
-    /// Adds.
-    pub fn add(&self, amount: f64, attributes: &[(&str, &str)]) {
-        add(&self.0, amount, attributes);
+    /// Adds, or takes away, under these labels.
+    pub fn add(&self, amount: i64, labels: Labels<'_>) {
+        labels::with(&self.0, labels, |series| up_down(series, amount));
+    }
+
+    /// The counter under fixed labels.
+    pub fn bind(&self, labels: Labels<'_>) -> BoundUpDownCounter {
+        BoundUpDownCounter(self.0.series(labels))
     }
 }
 
-/// A distribution, in buckets made for durations in seconds.
-#[derive(Clone)]
-pub struct Histogram(Arc<Instrument>);
+/// An up-down counter under fixed labels.
+#[derive(Clone, Debug)]
+pub struct BoundUpDownCounter(Arc<Series>);
 
-impl Histogram {
-    /// Registers a histogram.
+impl BoundUpDownCounter {
+    /// Adds, or takes away.
+    #[inline]
+    pub fn add(&self, amount: i64) {
+        up_down(&self.0, amount);
+    }
+}
+
+/// Threads may each be below zero; their sum, in two's complement, is right all the same.
+#[inline]
+fn up_down(series: &Arc<Series>, amount: i64) {
+    cells::with(series, |cell| {
+        cell[0].store(cell[0].load(Relaxed).wrapping_add_signed(amount), Relaxed);
+    });
+}
+
+/// A value of which the last one counts.
+#[derive(Clone, Debug)]
+pub struct Gauge(Arc<Instrument>);
+
+impl Gauge {
+    /// Registers a gauge.
     pub fn new(name: &str, unit: &str) -> Self {
-        Self(register(name, unit, Held::Histogram(Mutex::default())))
+        Self(registry().instrument(name, unit, Shape::Gauge))
     }
 
-    /// Records a value; NaN and infinities are ignored.
-    pub fn record(&self, value: f64, attributes: &[(&str, &str)]) {
-        let Held::Histogram(cells) = &self.0.held else { return };
-        if !value.is_finite() {
-            return;
-        }
-        let mut cells = cells.lock().unwrap_or_else(PoisonError::into_inner);
-        let c = cell(&mut cells, attributes, || Cells {
-            counts: [0; BOUNDS.len() + 1],
-            sum: 0.0,
-            count: 0,
-            min: value,
-            max: value,
-        });
-        c.counts[BOUNDS.partition_point(|b| *b < value)] += 1;
-        c.sum += value;
-        c.count += 1;
-        c.min = c.min.min(value);
-        c.max = c.max.max(value);
+    /// Sets the value under these labels; NaN and infinities are ignored.
+    pub fn set(&self, value: f64, labels: Labels<'_>) {
+        labels::with(&self.0, labels, |series| series.set(value));
     }
 }
 
-/// Registers a gauge that is asked whenever metrics are sent: pools, queues, caches. NaN = nothing to
-/// say now.
+/// Registers a gauge that is asked whenever metrics are sent: caches, ages, ratios. NaN = nothing to say
+/// now. A callback that panics says nothing.
 pub fn observe(
     name: &str,
     unit: &str,
-    attributes: &[(&str, &str)],
+    labels: Labels<'_>,
     ask: impl Fn() -> f64 + Send + Sync + 'static,
 ) {
-    let held =
-        Held::Observed { monotonic_sum: false, attributes: sorted(attributes), ask: Box::new(ask) };
-    register(name, unit, held);
+    let labels = labels::sorted(labels);
+    registry().observe(name, unit, Shape::Gauge, move |tell| tell(ask(), &borrowed(&labels)));
 }
 
-/// As [`observe`], for sums that only grow.
-pub(crate) fn observe_sum(
+/// Registers a gauge of many label sets: the callback tells each with its labels.
+pub fn observe_many(
     name: &str,
     unit: &str,
-    attributes: &[(&str, &str)],
-    ask: impl Fn() -> f64 + Send + Sync + 'static,
+    ask: impl Fn(&mut dyn FnMut(f64, Labels<'_>)) + Send + Sync + 'static,
 ) {
-    let held =
-        Held::Observed { monotonic_sum: true, attributes: sorted(attributes), ask: Box::new(ask) };
-    register(name, unit, held);
+    registry().observe(name, unit, Shape::Gauge, ask);
 }
+
+fn borrowed(labels: &[(String, String)]) -> Vec<(&str, &str)> {
+    labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! A tower layer for axum: a server span per request that continues the caller's trace.
 
-use crate::layer::with_parent;
-use crate::propagation::{baggage, extract, swap_baggage};
+use crate::Span;
+use crate::propagation::{carried, extract, within};
+use crate::span::carried::below;
 use ::axum::extract::MatchedPath;
 use ::axum::http::{Request, Response};
 use std::future::Future;
@@ -10,8 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
-use tracing::field::Empty;
-use tracing::{Instrument, Span};
 
 /// The layer; put it on the router with `.layer(...)`.
 pub fn axum() -> ServerLayer {
@@ -39,12 +38,10 @@ impl<S, B, R> Service<Request<B>> for ServerService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Future: Send + 'static,
-    S::Error: 'static,
-    R: 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Future = Serving<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -52,67 +49,77 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
-        let carried = baggage(header);
-        let span = with_parent(extract(header), || server_span(&request));
-        let inner = span.in_scope(|| self.inner.call(request));
-        let told = span.clone();
-        let work = async move {
-            let answer = inner.await;
-            if let Ok(answer) = &answer {
-                let code = answer.status().as_u16();
-                told.record("http.response.status_code", code);
-                if code >= 500 {
-                    told.record("otel.status_code", "error");
-                    told.record("error.type", code.to_string());
-                }
-            }
-            answer
-        };
-        Box::pin(Carrying { baggage: carried, work: Box::pin(work.instrument(span)) })
+        let baggage = carried(header);
+        let span = below(extract(header).as_ref(), || server_span(&request));
+        let future = span.run(|| self.inner.call(request));
+        Serving { future, span: Some(span), baggage }
     }
 }
 
 fn server_span<B>(request: &Request<B>) -> Span {
     let method = request.method().as_str();
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let name = match route {
-        Some(route) => format!("{method} {route}"),
-        None => method.to_owned(),
-    };
-    let host = request.headers().get("host").and_then(|h| h.to_str().ok()).unwrap_or_default();
-    let span = tracing::info_span!(
-        parent: None,
+    let host = || request.headers().get("host").and_then(|h| h.to_str().ok());
+    let mut span = crate::span!(
+        kind: Server,
         "request",
-        otel.name = name,
-        otel.kind = "server",
-        otel.status_code = Empty,
-        error.type = Empty,
         http.request.method = method,
-        http.route = Empty,
-        http.response.status_code = Empty,
+        http.route = route,
         url.path = request.uri().path(),
         url.scheme = request.uri().scheme_str().unwrap_or("http"),
-        server.address = host,
-    );
-    if let Some(route) = route {
-        span.record("http.route", route);
+        server.address = host(),
+    )
+    .detach();
+    if span.is_recording() {
+        match route {
+            Some(route) => span.rename(&format!("{method} {route}")),
+            None => span.rename(method),
+        }
     }
     span
 }
 
-/// A future that has its request's baggage in place whenever it is polled.
-struct Carrying<T> {
-    baggage: Option<Arc<str>>,
-    work: Pin<Box<dyn Future<Output = T> + Send>>,
+pin_project_lite::pin_project! {
+    /// A request that is being answered: its span ends with the answer, and its baggage is in place meanwhile.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Serving<F> {
+        #[pin]
+        future: F,
+        span: Option<Span>,
+        baggage: Option<Arc<str>>,
+    }
 }
 
-impl<T> Future for Carrying<T> {
-    type Output = T;
+impl<F, R, E> Future for Serving<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let outside = swap_baggage(self.baggage.clone());
-        let polled = self.work.as_mut().poll(cx);
-        swap_baggage(outside);
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let future = this.future;
+        let poll = || within(this.baggage.clone(), || future.poll(cx));
+        let polled = match this.span {
+            Some(span) => span.run(poll),
+            None => poll(),
+        };
+        if let Poll::Ready(answer) = &polled
+            && let Some(mut span) = this.span.take()
+        {
+            match answer {
+                Ok(answer) => {
+                    let code = answer.status().as_u16();
+                    span.set("http.response.status_code", code);
+                    if code >= 500 {
+                        span.set("error.type", answer.status().as_str());
+                        span.fail("");
+                    }
+                }
+                Err(_) => span.fail("the service failed"),
+            }
+        }
         polled
     }
 }

@@ -1,9 +1,10 @@
-//! What became of every span: `created = sent + dropped (all reasons) + queued`, exactly.
+//! What became of every span: `created + recovered = sent + dropped (all reasons) + on disk + queued`, exactly.
 //!
-//! What the host's threads count lies in their rings (`ring`) and is summed up here; what the drain and the
-//! sender count are a few atomics.
+//! What the host's threads count lies in their rings (`ring`), what became of batches is the transport's
+//! (`transport/account`); both are summed up here.
 
 use crate::ring::registry;
+use crate::transport::Delivery;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,22 +15,43 @@ pub enum DropReason {
     RingFull,
     /// Its thread had no ring: all together would have been too large, or the thread was ending.
     NoRing,
-    /// The collector took the request and rejected the span, or refused the request for good.
+    /// A collector took the request and rejected the span (partial success).
+    Rejected,
+    /// A collector refused the whole request for good (such as 400 or 413).
     Refused,
+    /// The spill on disk was full.
+    SpillFull,
+    /// The spill's disk failed, or gave back what is no request.
+    SpillFailed,
+    /// Its request is larger than the only road takes.
+    TooLarge,
     /// It ended after shutdown, or shutdown's deadline passed first.
     Shutdown,
 }
 
 impl DropReason {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::RingFull, Self::NoRing, Self::Refused, Self::Shutdown];
+    pub const ALL: [Self; 8] = [
+        Self::RingFull,
+        Self::NoRing,
+        Self::Rejected,
+        Self::Refused,
+        Self::SpillFull,
+        Self::SpillFailed,
+        Self::TooLarge,
+        Self::Shutdown,
+    ];
 
     /// Its name, as in `sdk.dropped{reason}`.
     pub fn name(self) -> &'static str {
         match self {
             Self::RingFull => "ring_full",
             Self::NoRing => "no_ring",
+            Self::Rejected => "rejected",
             Self::Refused => "refused",
+            Self::SpillFull => "spill_full",
+            Self::SpillFailed => "spill_failed",
+            Self::TooLarge => "too_large",
             Self::Shutdown => "shutdown",
         }
     }
@@ -40,9 +62,13 @@ impl DropReason {
 pub struct Stats {
     /// Recorded spans that ended.
     pub created: u64,
-    /// Accepted by the collector.
+    /// Found on disk, left there by a process before this one.
+    pub recovered: u64,
+    /// Acknowledged by a Redis or a collector.
     pub sent: u64,
     dropped: [u64; DropReason::ALL.len()],
+    /// Kept on disk for a better time, which may be another process's.
+    pub on_disk: u64,
     /// Still waiting or on their way.
     pub queued: u64,
 }
@@ -59,35 +85,12 @@ impl Stats {
     }
 }
 
-/// What the drain and the sender count.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    sent: AtomicU64,
-    refused: AtomicU64,
-    unsent: AtomicU64,
-}
+/// Spans that the drain could hand to nobody at the end.
+static UNSENT: AtomicU64 = AtomicU64::new(0);
 
-static COUNTERS: Counters =
-    Counters { sent: AtomicU64::new(0), refused: AtomicU64::new(0), unsent: AtomicU64::new(0) };
-
-/// The process's.
-pub(crate) fn counters() -> &'static Counters {
-    &COUNTERS
-}
-
-impl Counters {
-    /// Accepted by the collector.
-    pub(crate) fn sent(&self, spans: u64) {
-        self.sent.fetch_add(spans, Ordering::Relaxed);
-    }
-    /// Refused for good.
-    pub(crate) fn refused(&self, spans: u64) {
-        self.refused.fetch_add(spans, Ordering::Relaxed);
-    }
-    /// Still there at the end.
-    pub(crate) fn unsent(&self, spans: u64) {
-        self.unsent.fetch_add(spans, Ordering::Relaxed);
-    }
+/// Counts them.
+pub(crate) fn unsent(spans: u64) {
+    UNSENT.fetch_add(spans, Ordering::Relaxed);
 }
 
 /// Spans that found their rings full, told apart by whether somebody still read the rings then.
@@ -119,21 +122,31 @@ pub(crate) fn drain_ended() {
     look(true);
 }
 
-/// A reading, given whether a drain is running.
-pub(crate) fn read(running: bool) -> Stats {
-    let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    // First what spans become, then how many there were: so nothing is sent before it is created.
-    let (sent, refused, unsent) =
-        (get(&COUNTERS.sent), get(&COUNTERS.refused), get(&COUNTERS.unsent));
+/// A reading, given whether a drain is running and what the transport says, which must have been asked before:
+/// so nothing is sent before it is created.
+pub(crate) fn read(running: bool, delivery: &Delivery) -> Stats {
+    let unsent = UNSENT.load(Ordering::Relaxed);
     let without = registry::dropped_without();
     let (created, full, late) = look(running);
+    let dropped = |reason: DropReason| {
+        delivery.dropped_for(reason)
+            + match reason {
+                DropReason::RingFull => full,
+                DropReason::NoRing => without,
+                DropReason::Shutdown => unsent + late,
+                _ => 0,
+            }
+    };
     let mut stats = Stats {
         created: created + without,
-        sent,
-        dropped: [full, without, refused, unsent + late],
+        recovered: delivery.recovered,
+        sent: delivery.delivered,
+        dropped: DropReason::ALL.map(dropped),
+        on_disk: delivery.on_disk,
         queued: 0,
     };
-    stats.queued = stats.created.saturating_sub(stats.sent + stats.dropped());
+    let ended = stats.sent + stats.dropped() + stats.on_disk;
+    stats.queued = (stats.created + stats.recovered).saturating_sub(ended);
     stats
 }
 

@@ -11,7 +11,12 @@ async fn a_dead_collector_costs_the_host_nothing() {
         .endpoint(&format!("http://{}", port.expect("a port that is closed again")))
         .schedule_delay(Duration::from_millis(20))
         .quiet(true)
-        .env(|name| (name == "OTEL_BSP_MAX_QUEUE_SIZE").then(|| "100".to_owned()))
+        .env(|name| match name {
+            "OTEL_BSP_MAX_QUEUE_SIZE" => Some("100".to_owned()),
+            // Behind the queue the transport keeps what it has been given.
+            "LONGPOLE_MEMORY_BYTES" => Some("20000".to_owned()),
+            _ => None,
+        })
         .init()
         .expect("starts without anybody listening");
     let began = Instant::now();

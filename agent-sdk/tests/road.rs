@@ -41,7 +41,7 @@ async fn every_span_arrives_once_and_linked() {
         })
         .init()
         .expect("starts");
-    longpole_sdk::Counter::new("app.jobs", "{job}").add(2.0, &[("kind", "x")]);
+    longpole_sdk::Counter::new("app.jobs", "{job}").add(2, &[("kind", "x")]);
 
     let app = Router::new().route("/hello/{name}", get(hello)).layer(longpole_sdk::axum());
     let app = listen(app).await;

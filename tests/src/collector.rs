@@ -26,9 +26,14 @@ pub struct Collector {
 impl Collector {
     /// Starts one and waits until it says where it listens.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    /// As [`start`](Self::start), with OTLP/HTTP where senders already look for it.
+    pub fn start_at(http: &str, arguments: &[&str]) -> Self {
         let any = "127.0.0.1:0";
         let mut child = longpole()
-            .args(["collector", "--grpc", any, "--http", any, "--listen", any])
+            .args(["collector", "--grpc", any, "--http", http, "--listen", any])
             .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -4,17 +4,9 @@
 //! they are never copied.
 
 use super::wire;
+use crate::transport::{Encoded, Signal};
 use bytes::Bytes;
 use std::time::Instant;
-
-/// What is handed to the sender: a whole OTLP `ExportTraceServiceRequest`.
-#[derive(Clone, Debug)]
-pub(crate) struct Encoded {
-    /// The request.
-    pub(crate) payload: Bytes,
-    /// Spans in it.
-    pub(crate) spans: u32,
-}
 
 /// Room for tags and lengths in front of the spans, beside resource and scope.
 const LENGTHS: usize = 32;
@@ -96,6 +88,7 @@ impl Batch {
                 Bytes::from(head)
             }
         };
-        Encoded { payload, spans: self.spans }
+        // Nobody else holds these bytes: they are not copied.
+        Encoded { signal: Signal::Traces, payload: payload.into(), items: self.spans }
     }
 }

@@ -33,6 +33,12 @@ pub fn with_context<R>(context: &Context, work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// As [`with_context`], with `None` for outside of any trace: what begins is a root.
+pub(crate) fn below<R>(parent: Option<&Context>, work: impl FnOnce() -> R) -> R {
+    let _visit = Visit::new(Some(parent.map(Context::scope).unwrap_or_default()));
+    work()
+}
+
 /// Gives work that is to run elsewhere the current context along: for threads and blocking tasks.
 ///
 /// ```

@@ -49,8 +49,8 @@ macro_rules! __span {
             }),*],
         );
         // The span is made where it is to lie, attributes included: moving it would cost more than making it.
-        $crate::Entered::$begin(&SITE, $($parent,)? #[allow(unused_variables)] |body: &mut $crate::Body| {
-            #[allow(unused_mut, unused_assignments)]
+        $crate::Entered::$begin(&SITE, $($parent,)? #[allow(unused_variables, unused_assignments)] |body: &mut $crate::Body| {
+            #[allow(unused_mut)]
             let mut at = 0u32;
             $(
                 $crate::Value::record(&$value, $crate::Key::Index(at), body);

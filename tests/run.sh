@@ -86,6 +86,14 @@ trap 'rm -f "$log"' EXIT
 tests() { cargo test --workspace --no-fail-fast 2>&1 | tee "$log"; }
 step "tests" tests
 
+# Exact counts of the SDK's hot path beside another recorder's, by valgrind's callgrind.
+if command -v valgrind >/dev/null || debian valgrind; then
+    step "SDK: instructions, allocations, system calls" \
+        cargo bench --quiet -p longpole-sdk --bench spans -- gate
+else
+    echo "!! valgrind cannot be installed: the gate on the SDK's instructions is SKIPPED"
+fi
+
 deny() {
     # Licences, bans and sources need no network; advisories need a database that may be out of reach.
     cargo deny check licenses bans sources || return 1

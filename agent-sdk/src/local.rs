@@ -79,6 +79,12 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> R {
     LOCAL.with(f)
 }
 
+/// Whether the thread is in a trace that is recorded.
+#[inline(always)]
+pub(crate) fn sampled() -> bool {
+    with(|local| local.flags.get() & flag::SAMPLED != 0)
+}
+
 impl Local {
     /// The next span id. The thread was seeded when it came to the place that it is at.
     #[inline(always)]

@@ -55,8 +55,21 @@ pub struct Count {
     pub calls: f64,
 }
 
-/// Counts one function; `None` without valgrind.
+/// Counts one function; `None` without valgrind. A call of another thread is now and then counted for this one, when
+/// they change places in it; one of its own would be there each time. So the least of three runs counts.
 pub fn count(name: &str, spans: usize, arguments: &[&str]) -> Option<Count> {
+    let mut least = run(name, spans, arguments)?;
+    for _ in 0..2 {
+        if least.calls == 0.0 {
+            break;
+        }
+        let again = run(name, spans, arguments)?;
+        least.calls = least.calls.min(again.calls);
+    }
+    Some(least)
+}
+
+fn run(name: &str, spans: usize, arguments: &[&str]) -> Option<Count> {
     let out = std::env::temp_dir().join(format!("longpole-bench-{}-{name}", std::process::id()));
     let done = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no", "--collect-systime=yes"])

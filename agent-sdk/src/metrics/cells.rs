@@ -1,27 +1,34 @@
-//! The cells of a series, one set a thread: a thread writes its own without any locked instruction,
-//! collection reads them all. A thread that ends leaves its cells to the next one, sums included.
+//! The cells of a series, one set a seat: a thread writes those of the seat it has without any locked instruction,
+//! collection reads them all. A thread that ends leaves its seat to the next one, sums included; so there are
+//! as many seats as there ever were threads at once, and what they hold is never given back.
 
 use super::exemplar::Exemplar;
 use super::registry::Shape;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// The words of one thread for one series.
-pub(super) type Cells = Arc<[AtomicU64]>;
+/// The words of one seat for one series.
+pub(super) type Cells = &'static [AtomicU64];
+
+/// A thread's cells, by the ids of their series.
+type Seat = &'static [OnceLock<Cells>];
+
+/// Seats whose threads have ended.
+static FREE: Mutex<Vec<Seat>> = Mutex::new(Vec::new());
+/// Series of the first, smallest seat.
+const SMALLEST: usize = 64;
 
 /// One set of labels of one instrument.
 #[derive(Debug)]
 pub(crate) struct Series {
-    /// Place in each thread's table.
+    /// Place in each seat.
     id: usize,
     pub labels: Vec<(String, String)>,
     pub shape: Shape,
-    /// All cells there ever were.
+    /// The cells of all seats.
     all: Mutex<Vec<Cells>>,
-    /// Those whose thread has ended.
-    free: Mutex<Vec<Cells>>,
     /// Exemplars since the last collection.
     exemplars: Mutex<Vec<Exemplar>>,
     /// A gauge's value; whether it was ever set is bit 0 of the second word.
@@ -36,7 +43,6 @@ impl Series {
             labels,
             shape,
             all: Mutex::default(),
-            free: Mutex::default(),
             exemplars: Mutex::default(),
             gauge: Default::default(),
         }
@@ -88,11 +94,8 @@ impl Series {
     }
 
     fn cells(&self) -> Cells {
-        if let Some(left) = lock(&self.free).pop() {
-            return left;
-        }
         let made: Cells = self.shape.fresh();
-        lock(&self.all).push(Arc::clone(&made));
+        lock(&self.all).push(made);
         made
     }
 }
@@ -102,55 +105,57 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a thread holds.
-#[derive(Default)]
-struct Table {
-    cells: Vec<Option<Cells>>,
-    owners: Vec<Arc<Series>>,
+thread_local! {
+    /// The thread's seat; nothing before it has one and after it has left it.
+    static SEAT: Cell<Seat> = const { Cell::new(&[]) };
+    /// Leaves the seat when the thread ends.
+    static LEAVING: Leaving = const { Leaving };
 }
 
-impl Drop for Table {
+struct Leaving;
+
+impl Drop for Leaving {
     fn drop(&mut self) {
-        for series in &self.owners {
-            if let Some(cell) = self.cells.get_mut(series.id).and_then(Option::take) {
-                lock(&series.free).push(cell);
-            }
-        }
+        leave(SEAT.replace(&[]));
     }
 }
 
-thread_local! {
-    static TABLE: RefCell<Table> = const { RefCell::new(Table { cells: Vec::new(), owners: Vec::new() }) };
+fn leave(seat: Seat) {
+    if !seat.is_empty() {
+        lock(&FREE).push(seat);
+    }
 }
 
 /// Runs `write` on this thread's cells of a series.
-#[inline]
-pub(super) fn with(series: &Arc<Series>, write: impl Fn(&[AtomicU64])) {
-    let done = TABLE.try_with(|table| {
-        let held = table.try_borrow().ok()?;
-        write(held.cells.get(series.id)?.as_deref()?);
-        Some(())
-    });
-    if !matches!(done, Ok(Some(()))) {
-        first(series, &write);
+#[inline(always)]
+pub(super) fn with(series: &Series, write: impl FnOnce(&[AtomicU64])) {
+    match SEAT.get().get(series.id).and_then(OnceLock::get) {
+        Some(cells) => write(cells),
+        None => first(series, write),
     }
 }
 
-/// The first time on this thread, or the last: while a thread ends, its table is gone.
+/// The first time in this seat, or the last: a thread that ends has no seat of its own any more, and takes one
+/// for as long as it writes.
 #[cold]
-fn first(series: &Arc<Series>, write: &dyn Fn(&[AtomicU64])) {
-    let cell = series.cells();
-    write(&cell);
-    let kept = TABLE.try_with(|table| {
-        let Ok(mut table) = table.try_borrow_mut() else { return false };
-        if table.cells.len() <= series.id {
-            table.cells.resize(series.id + 1, None);
-        }
-        table.cells[series.id] = Some(Arc::clone(&cell));
-        table.owners.push(Arc::clone(series));
-        true
-    });
-    if kept != Ok(true) {
-        lock(&series.free).push(cell);
+#[inline(never)]
+fn first(series: &Series, write: impl FnOnce(&[AtomicU64])) {
+    let ends = LEAVING.try_with(|_| ()).is_err();
+    let mut seat = SEAT.get();
+    if seat.is_empty() {
+        seat = lock(&FREE).pop().unwrap_or_default();
+    }
+    if seat.len() <= series.id {
+        // What it had stays where it is; the old table, half as large at most, is not given back.
+        let places = (series.id + 1).next_power_of_two().max(SMALLEST);
+        let mut larger = seat.to_vec();
+        larger.resize_with(places, OnceLock::new);
+        seat = larger.leak();
+    }
+    write(seat[series.id].get_or_init(|| series.cells()));
+    if ends {
+        leave(seat);
+    } else {
+        SEAT.set(seat);
     }
 }

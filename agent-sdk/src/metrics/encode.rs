@@ -78,7 +78,7 @@ fn metric(i: &Instrument, span: Span) -> Option<Metric> {
             Data::Gauge(Gauge { data_points: numbers(&|s| s.value().map(Value::AsDouble), false) })
         }
         Shape::Explicit(bounds) => Data::Histogram(Histogram {
-            data_points: series.iter().filter_map(|s| explicit(s, bounds, span)).collect(),
+            data_points: series.iter().filter_map(|s| explicit(s, bounds.all(), span)).collect(),
             aggregation_temporality: CUMULATIVE,
         }),
         Shape::Exponential => Data::ExponentialHistogram(ExponentialHistogram {

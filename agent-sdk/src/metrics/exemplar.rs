@@ -42,18 +42,20 @@ pub(crate) fn set_filter(filter: Filter) {
     FILTER.store(filter as u8, Relaxed);
 }
 
+/// Whether a value that is recorded now may be an exemplar.
+#[inline(always)]
+pub(crate) fn wanted() -> bool {
+    let filter = FILTER.load(Relaxed);
+    filter == Filter::AlwaysOn as u8
+        || filter == Filter::TraceBased as u8 && crate::local::sampled()
+}
+
 impl Exemplar {
     /// This value, if it may be one here.
     pub fn of(value: f64) -> Option<Self> {
-        let filter = FILTER.load(Relaxed);
-        if filter == Filter::AlwaysOff as u8 {
-            return None;
-        }
-        let here = crate::current().filter(|c| c.sampled).map(|c| (c.trace_id, c.span_id));
-        (here.is_some() || filter == Filter::AlwaysOn as u8).then(|| Self {
-            value,
-            at: now(),
-            trace: here,
+        wanted().then(|| {
+            let here = crate::current().filter(|c| c.sampled);
+            Self { value, at: now(), trace: here.map(|c| (c.trace_id, c.span_id)) }
         })
     }
 }

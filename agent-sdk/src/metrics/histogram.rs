@@ -1,6 +1,7 @@
 //! Histograms: distributions in buckets with given bounds, or in buckets that grow by a constant factor.
 
 use super::cells::{Series, with};
+use super::exemplar::wanted;
 use super::exponential::{ZERO, bucket};
 use super::labels::{self, Labels};
 use super::registry::{Instrument, Shape, registry};
@@ -19,6 +20,43 @@ pub(super) const LEAST: usize = 2;
 pub(super) const GREATEST: usize = 3;
 pub(super) const COUNTS: usize = 4;
 
+/// Upper bounds of buckets, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bounds {
+    all: Arc<[f64]>,
+    /// The same in eights, filled up with infinity.
+    eights: Arc<[[f64; 8]]>,
+}
+
+impl Bounds {
+    fn new(bounds: &[f64]) -> Self {
+        let mut all: Vec<f64> = bounds.iter().copied().filter(|b| b.is_finite()).collect();
+        all.sort_by(f64::total_cmp);
+        all.dedup();
+        let eight =
+            |chunk: &[f64]| std::array::from_fn(|i| chunk.get(i).map_or(f64::INFINITY, |b| *b));
+        Self { eights: all.chunks(8).map(eight).collect(), all: all.into() }
+    }
+
+    pub(super) fn all(&self) -> &[f64] {
+        &self.all
+    }
+
+    /// How many lie below a value: the number of its bucket. All are compared, two at a time and without a
+    /// branch: which one it is cannot be foreseen, and a wrong guess costs more than sixteen comparisons.
+    #[inline(always)]
+    fn below(&self, value: f64) -> usize {
+        let mut below = [0u64; 2];
+        for eight in &*self.eights {
+            for pair in eight.as_chunks::<2>().0 {
+                below[0] += u64::from(value > pair[0]);
+                below[1] += u64::from(value > pair[1]);
+            }
+        }
+        (below[0] + below[1]) as usize
+    }
+}
+
 /// A distribution of values that are not negative.
 #[derive(Clone, Debug)]
 pub struct Histogram(Arc<Instrument>);
@@ -31,10 +69,7 @@ impl Histogram {
 
     /// Registers a histogram in buckets with these upper bounds; they are put in order.
     pub fn with_bounds(name: &str, unit: &str, bounds: &[f64]) -> Self {
-        let mut bounds: Vec<f64> = bounds.iter().copied().filter(|b| b.is_finite()).collect();
-        bounds.sort_by(f64::total_cmp);
-        bounds.dedup();
-        Self(registry().instrument(name, unit, Shape::Explicit(bounds.into())))
+        Self(registry().instrument(name, unit, Shape::Explicit(Bounds::new(bounds))))
     }
 
     /// Registers a histogram whose buckets grow by a constant factor, eight to an octave, whatever the
@@ -73,28 +108,30 @@ fn record(series: &Arc<Series>, value: f64) {
     }
     with(series, |cell| {
         let place = match &series.shape {
-            // Branch-free, so that the compiler makes it a few comparisons of four bounds each.
-            Shape::Explicit(bounds) if bounds.len() <= 32 => {
-                bounds.iter().map(|b| usize::from(value > *b)).sum()
-            }
-            Shape::Explicit(bounds) => bounds.partition_point(|b| *b < value),
-            _ if value <= ZERO => 0,
-            _ => 1 + bucket(value),
+            Shape::Explicit(bounds) => bounds.below(value),
+            _ => grown(value),
         };
-        let Some(count) = cell.get(COUNTS + place) else { return };
+        let Some((head, counts)) = cell.split_first_chunk::<COUNTS>() else { return };
+        let Some(count) = counts.get(place) else { return };
         let before = count.load(Relaxed);
         count.store(before + 1, Relaxed);
-        change(&cell[SUM], |sum| sum + value);
-        if value < f64::from_bits(cell[LEAST].load(Relaxed)) {
-            cell[LEAST].store(value.to_bits(), Relaxed);
+        change(&head[SUM], |sum| sum + value);
+        if value < f64::from_bits(head[LEAST].load(Relaxed)) {
+            head[LEAST].store(value.to_bits(), Relaxed);
         }
-        if value > f64::from_bits(cell[GREATEST].load(Relaxed)) {
-            cell[GREATEST].store(value.to_bits(), Relaxed);
+        if value > f64::from_bits(head[GREATEST].load(Relaxed)) {
+            head[GREATEST].store(value.to_bits(), Relaxed);
         }
-        if before & 15 == 0 {
-            series.offer_exemplar(&cell[MASK], place, value);
+        if before & 15 == 0 && wanted() {
+            series.offer_exemplar(&head[MASK], place, value);
         }
     });
+}
+
+/// The place of a value in buckets that grow.
+#[inline(never)]
+fn grown(value: f64) -> usize {
+    if value <= ZERO { 0 } else { 1 + bucket(value) }
 }
 
 #[inline]

@@ -16,7 +16,9 @@ const WAYS: usize = 4;
 struct Slot {
     hash: u64,
     instrument: usize,
-    labels: Box<[(Box<str>, Box<str>)]>,
+    /// Names and values one behind the other, and the length of each.
+    text: Box<[u8]>,
+    lengths: Box<[[u32; 2]]>,
     series: Arc<Series>,
 }
 
@@ -47,18 +49,53 @@ fn set(hash: u64) -> std::ops::Range<usize> {
 }
 
 impl Slot {
+    fn new(hash: u64, instrument: usize, labels: Labels<'_>, series: Arc<Series>) -> Self {
+        // No text of 4 GiB is found again; it is asked for each time.
+        let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let text = labels.iter().flat_map(|(k, v)| [k.as_bytes(), v.as_bytes()].concat()).collect();
+        let lengths = labels.iter().map(|(k, v)| [length(k), length(v)]).collect();
+        Self { hash, instrument, text, lengths, series }
+    }
+
+    #[inline(always)]
     fn is(&self, hash: u64, instrument: usize, labels: Labels<'_>) -> bool {
-        self.hash == hash
-            && self.instrument == instrument
-            && self.labels.len() == labels.len()
-            && self.labels.iter().zip(labels).all(|(a, b)| *a.0 == *b.0 && *a.1 == *b.1)
+        if self.hash != hash || self.instrument != instrument || self.lengths.len() != labels.len()
+        {
+            return false;
+        }
+        let mut rest = &*self.text;
+        for ([key, value], (own_key, own_value)) in self.lengths.iter().zip(labels) {
+            for (length, own) in [(*key, own_key.as_bytes()), (*value, own_value.as_bytes())] {
+                let Some((text, behind)) = rest.split_at_checked(length as usize) else {
+                    return false;
+                };
+                if !same(text, own) {
+                    return false;
+                }
+                rest = behind;
+            }
+        }
+        true
+    }
+}
+
+/// Whether two texts are equal. Most are short, and calling for a comparison of memory costs more than it.
+#[inline(always)]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        17.. => a == b,
+        8.. => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
+        4.. => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
+        _ => a.iter().zip(b).all(|(a, b)| a == b),
     }
 }
 
 #[cold]
 fn remember(hash: u64, instrument: usize, labels: Labels<'_>, series: Arc<Series>) {
-    let labels = labels.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-    let slot = Slot { hash, instrument, labels, series };
+    let slot = Slot::new(hash, instrument, labels, series);
     // Without a table, at a thread's end, the registry is asked each time.
     let _ = SEEN.try_with(|seen| {
         let Ok(mut seen) = seen.try_borrow_mut() else { return };
@@ -72,27 +109,45 @@ fn remember(hash: u64, instrument: usize, labels: Labels<'_>, series: Arc<Series
     });
 }
 
-/// Folded multiplication over eight bytes at a time, as wyhash does. Only spreads: equality decides.
+/// Folded multiplications over eight bytes at a time, as wyhash does; each text for itself, so that the
+/// processor need not wait for one to begin the next. Only spreads: equality decides.
+#[inline(always)]
 fn hash(instrument: usize, labels: Labels<'_>) -> u64 {
-    const K: u64 = 0x9e37_79b9_7f4a_7c15;
-    let fold = |a: u64, b: u64| {
-        let wide = u128::from(a ^ K) * u128::from(b ^ 0xe703_7ed1_a0b4_28db);
-        (wide as u64) ^ (wide >> 64) as u64
-    };
     let mut out = fold(instrument as u64, labels.len() as u64);
     for (key, value) in labels {
-        for text in [key, value] {
-            let bytes = text.as_bytes();
-            let (chunks, rest) = bytes.as_chunks::<8>();
-            for chunk in chunks {
-                out = fold(out, u64::from_le_bytes(*chunk));
-            }
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            out = fold(out, u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
-        }
+        let both = fold(text(key.as_bytes()), text(value.as_bytes()).rotate_left(32));
+        out = fold(out, both);
     }
     out
+}
+
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let wide = u128::from(a ^ 0x9e37_79b9_7f4a_7c15) * u128::from(b ^ 0xe703_7ed1_a0b4_28db);
+    (wide as u64) ^ (wide >> 64) as u64
+}
+
+#[inline(always)]
+fn text(bytes: &[u8]) -> u64 {
+    let n = bytes.len() as u64;
+    let eight = |b: &[u8; 8]| u64::from_le_bytes(*b);
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) if n <= 16 => fold(eight(first) ^ n, eight(last)),
+        (Some(_), Some(last)) => {
+            let (chunks, _) = bytes.as_chunks::<8>();
+            chunks.iter().fold(fold(n, eight(last)), |out, chunk| fold(out, eight(chunk)))
+        }
+        _ => {
+            let (first, last) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>());
+            let word = match first.zip(last) {
+                Some((f, l)) => {
+                    u64::from(u32::from_le_bytes(*f)) << 32 | u64::from(u32::from_le_bytes(*l))
+                }
+                None => bytes.iter().fold(0, |out, b| out << 8 | u64::from(*b)),
+            };
+            fold(word, n)
+        }
+    }
 }
 
 /// In the order of their keys, the last of equal ones: the same labels in any order are the same series.

@@ -2,7 +2,7 @@
 
 use super::cells::{Cells, Series, lock};
 use super::exponential::BUCKETS;
-use super::histogram::COUNTS;
+use super::histogram::{Bounds, COUNTS};
 use super::labels::{Labels, sorted};
 use crate::clock::now;
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ pub(crate) enum Shape {
     UpDown,
     Gauge,
     /// Upper bounds of the buckets.
-    Explicit(Arc<[f64]>),
+    Explicit(Bounds),
     Exponential,
 }
 
@@ -28,10 +28,10 @@ impl Shape {
     pub fn fresh(&self) -> Cells {
         let words = match self {
             Shape::Counter | Shape::UpDown | Shape::Gauge => 2,
-            Shape::Explicit(bounds) => COUNTS + bounds.len() + 1,
+            Shape::Explicit(bounds) => COUNTS + bounds.all().len() + 1,
             Shape::Exponential => COUNTS + 1 + BUCKETS,
         };
-        let cells: Cells = (0..words).map(|_| AtomicU64::new(0)).collect();
+        let cells: Cells = (0..words).map(|_| AtomicU64::new(0)).collect::<Vec<_>>().leak();
         if matches!(self, Shape::Explicit(_) | Shape::Exponential) {
             cells[super::histogram::LEAST].store(f64::INFINITY.to_bits(), Relaxed);
             cells[super::histogram::GREATEST].store(f64::NEG_INFINITY.to_bits(), Relaxed);

@@ -131,6 +131,13 @@ impl Builder {
         self
     }
 
+    /// The collector may change, for a while, what share of an operation's traces is recorded
+    /// (`LONGPOLE_CONTROL=sampling`). It can ask for nothing else, and for nothing where this is not set.
+    pub fn controllable(mut self, controllable: bool) -> Self {
+        self.chosen.controllable = controllable;
+        self
+    }
+
     /// How long one request may take.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.chosen.timeout = Some(timeout);
@@ -206,7 +213,8 @@ impl Builder {
             delay: delay.unwrap_or(Duration::from_secs(5)),
             limits: sizes.limits,
         };
-        let roads = settings::settings(&self.chosen, &env);
+        let mut roads = settings::settings(&self.chosen, &env);
+        roads.taker = read::taker(&self.chosen, &env, &resource);
         let interval = self.metric_interval.or_else(|| millis("OTEL_METRIC_EXPORT_INTERVAL"));
         let interval = interval.unwrap_or(Duration::from_secs(60));
         let metrics = (roads.redis.is_some() || roads.metrics.is_some())

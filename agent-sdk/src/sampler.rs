@@ -74,7 +74,7 @@ pub fn set_sampler(sampler: Sampler) {
 }
 
 /// The rate of a share, 0 to 1.
-fn rate_of(share: f64) -> u64 {
+pub(crate) fn rate_of(share: f64) -> u64 {
     let threshold = SPACE - (share.clamp(0.0, 1.0) * SPACE as f64) as u64;
     if threshold >= SPACE { NEVER } else { states::rate(threshold) }
 }

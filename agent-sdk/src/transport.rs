@@ -11,6 +11,7 @@ mod otlp;
 mod parcel;
 mod recut;
 mod redis;
+mod remote;
 mod scrub;
 pub(crate) mod settings;
 mod spill;

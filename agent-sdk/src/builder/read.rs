@@ -5,6 +5,8 @@ use super::Builder;
 use crate::drain::encode::Limits;
 use crate::env::{Env, pairs, warn};
 use crate::sampler::Sampler;
+use crate::transport::settings::Chosen;
+use longpole_proto::order::Taker;
 
 /// Sizes and limits.
 pub(super) struct Sizes {
@@ -37,6 +39,27 @@ pub(super) fn sizes(env: &Env<'_>) -> Sizes {
         },
         text: number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", text),
     }
+}
+
+/// As whom orders are taken, where the program or `LONGPOLE_CONTROL` allows them.
+pub(super) fn taker(
+    chosen: &Chosen,
+    env: &Env<'_>,
+    resource: &[(String, String)],
+) -> Option<Taker> {
+    let asked = env.text("LONGPOLE_CONTROL");
+    let allowed = match asked.as_deref() {
+        None => chosen.controllable,
+        Some("sampling") => true,
+        Some("none") => false,
+        Some(other) => {
+            warn(&format!("LONGPOLE_CONTROL={other:?} is not known (sampling, none); ignored"));
+            chosen.controllable
+        }
+    };
+    let text = |key: &str| resource.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
+    let (service, instance) = (text("service.name")?, text("service.instance.id")?);
+    allowed.then_some(Taker { service, instance })
 }
 
 impl Builder {

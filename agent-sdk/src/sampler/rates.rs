@@ -19,12 +19,17 @@ fn rates() -> MutexGuard<'static, BTreeMap<String, u64>> {
 /// `None` takes that back. Where parents decide it holds for roots only. `false` when too many operations
 /// have one already.
 pub fn set_rate(operation: &str, share: Option<f64>) -> bool {
+    put(operation, share.map(rate_of))
+}
+
+/// As [`set_rate`], with what [`of`] gave.
+pub(crate) fn put(operation: &str, rate: Option<u64>) -> bool {
     let rate = {
         let mut rates = rates();
-        match share {
+        match rate {
             Some(_) if rates.len() >= MOST && !rates.contains_key(operation) => return false,
-            Some(share) => {
-                rates.insert(operation.to_owned(), rate_of(share));
+            Some(rate) => {
+                rates.insert(operation.to_owned(), rate);
             }
             None => {
                 rates.remove(operation);

@@ -5,6 +5,7 @@ mod grpc;
 mod reply;
 
 use super::parcel::Parcel;
+use super::remote::Remote;
 use super::settings::{Endpoint, shown};
 use super::{Outcome, Signal};
 use crate::builder::Protocol;
@@ -16,7 +17,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use longpole_proto::road;
 use std::error::Error;
 use std::io;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// An answer is never read further than this.
 const LONGEST_ANSWER: usize = 64 << 10;
@@ -41,13 +43,18 @@ pub(crate) struct Otlp {
     signal: Signal,
     timeout: Duration,
     gzip: bool,
+    remote: Option<Arc<Remote>>,
     pub shown: String,
 }
 
 impl Otlp {
     /// Checks the endpoint and makes ready; connects when there is something to send. The error says
     /// what is wrong with the address.
-    pub fn new(endpoint: &Endpoint, signal: Signal) -> Result<Self, String> {
+    pub fn new(
+        endpoint: &Endpoint,
+        signal: Signal,
+        remote: Option<Arc<Remote>>,
+    ) -> Result<Self, String> {
         let grpc = endpoint.protocol == Protocol::Grpc;
         let mut text = endpoint.url.clone();
         if grpc {
@@ -84,6 +91,7 @@ impl Otlp {
             signal,
             timeout: endpoint.timeout,
             gzip: endpoint.gzip,
+            remote,
             shown: shown(&endpoint.url),
         })
     }
@@ -111,10 +119,12 @@ impl Otlp {
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
         stamp(parcel, request.headers_mut());
+        self.remote.iter().for_each(|r| r.say(request.headers_mut()));
         let (head, body) = match self.http.request(request).await {
             Ok(answer) => answer.into_parts(),
             Err(why) => return failed(&why),
         };
+        self.remote.iter().for_each(|r| r.hear(&head.headers, Instant::now()));
         let (bytes, trailers) = match Limited::new(body, LONGEST_ANSWER).collect().await {
             Ok(body) => {
                 let trailers = body.trailers().cloned();

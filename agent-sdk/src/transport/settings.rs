@@ -6,6 +6,7 @@ mod read;
 pub(crate) use read::{Chosen, settings};
 
 use crate::builder::Protocol;
+use longpole_proto::order::Taker;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(crate) struct Settings {
     pub traces: Option<Endpoint>,
     pub metrics: Option<Endpoint>,
     pub spill: Option<Spill>,
+    /// As whom orders of a collector are taken, where they are.
+    pub taker: Option<Taker>,
     /// Bytes of requests that wait in memory.
     pub memory: usize,
     pub quiet: bool,

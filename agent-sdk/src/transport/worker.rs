@@ -10,6 +10,7 @@ use super::health::Health;
 use super::otlp::Otlp;
 use super::parcel::{Body, Parcel, Stamp};
 use super::redis::{PIPELINE, Redis};
+use super::remote::Remote;
 use super::settings::Settings;
 use super::spill::Spill;
 use super::{Encoded, Signal, scrub::scrub};
@@ -40,6 +41,7 @@ pub(super) struct Worker {
     reached: bool,
     traces: Option<Endpoint>,
     metrics: Option<Endpoint>,
+    remote: Option<Arc<Remote>>,
     spill: Option<Spill>,
     /// Taken in and not settled, oldest first.
     pending: VecDeque<Parcel>,
@@ -61,9 +63,10 @@ impl Worker {
     ) -> Self {
         let producer = (u128::from(crate::id::seed()) << 64 | u128::from(crate::id::seed().max(1)))
             .to_be_bytes();
+        let remote = settings.taker.as_ref().and_then(Remote::new).map(Arc::new);
         let endpoint = |of: &Option<super::settings::Endpoint>, signal| {
             let of = of.as_ref()?;
-            match Otlp::new(of, signal) {
+            match Otlp::new(of, signal, remote.clone()) {
                 Ok(road) => Some(Endpoint { road, health: Health::default(), reached: false }),
                 Err(why) => {
                     let at = super::settings::shown(&of.url);
@@ -100,6 +103,7 @@ impl Worker {
             reached: false,
             traces,
             metrics,
+            remote,
             spill,
             pending: VecDeque::new(),
             producer,
@@ -169,10 +173,8 @@ impl Worker {
         most: Option<Duration>,
     ) {
         let soon = most.map(|m| Instant::now() + m);
-        let until = match (next, soon) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        let over = self.remote.as_ref().and_then(|r| r.expire(Instant::now()));
+        let until = [next, soon, over].into_iter().flatten().min();
         let timer = async {
             match until {
                 Some(at) => tokio::time::sleep_until(at.into()).await,

@@ -3,6 +3,7 @@
 //! Each part is elsewhere; here they are put together and taken apart in the right order.
 
 use crate::clock::WallClock;
+use crate::control::Control;
 use crate::door::{Door, grpc, http};
 use crate::ingest::otlp::DecodeLimits;
 use crate::net::{self, ListenError, Port};
@@ -129,11 +130,13 @@ impl Collector {
             }
         });
         let (pipeline, owner) = Pipeline::start(&setup.settings, analyst, clock, tell)?;
+        let control = Arc::new(Control::default());
         let door = Door {
             pipeline: pipeline.clone(),
             limits: Arc::new(setup.decode),
             decoders: Arc::default(),
             own: Arc::clone(&own),
+            control: Arc::clone(&control),
         };
         let draining = Arc::new(AtomicBool::new(false));
         let web = Web {
@@ -143,6 +146,7 @@ impl Collector {
             listen: addresses.listen,
             draining: Arc::clone(&draining),
             outbox: outbox.clone(),
+            control,
         };
         let (health, reporter) = health().await;
         let [on_grpc, on_http, on_web] = listeners;

@@ -9,6 +9,7 @@ pub mod http;
 mod inflate;
 mod warn;
 
+use crate::control::Control;
 use crate::ingest::otlp::{DecodeLimits, Refusal, Signal};
 use crate::own::Own;
 use crate::pipeline::{Pipeline, Refused};
@@ -82,6 +83,8 @@ pub struct Door {
     pub decoders: Arc<Decoders>,
     /// Own counters.
     pub own: Arc<Own>,
+    /// What senders are asked to do.
+    pub control: Arc<Control>,
 }
 
 impl Door {

@@ -1,12 +1,14 @@
 //! Port 4319: the scrape, the API, health. Everything a person, Prometheus or an agent opens.
 //!
-//! Reads from the pipeline's owner; changes nothing but the list of declared changes.
+//! Reads from the pipeline's owner; changes nothing but the list of declared changes
+//! and what services are asked to do.
 
 mod api;
 mod guard;
 mod health;
 mod metrics;
 
+use crate::control::Control;
 use crate::outbox::OutboxHandle;
 use crate::own::Own;
 use crate::pipeline::Pipeline;
@@ -31,6 +33,8 @@ pub struct Web {
     pub listen: SocketAddr,
     /// What was told to whom.
     pub outbox: OutboxHandle,
+    /// What services are asked to do.
+    pub control: Arc<Control>,
     /// Set once the process drains.
     pub draining: Arc<AtomicBool>,
 }
@@ -57,6 +61,7 @@ async fn index() -> &'static str {
      /api/v1/investigations   what got slow, whose it is, what kind, who gets it\n\
      /api/v1/changes          deploys, config, flags, scaling (POST to declare one)\n\
      /api/v1/outbox           what was told to webhooks, and what could not be\n\
+     /api/v1/control          what services were asked to do (POST to ask)\n\
      /api/v1/openapi.json     the API's description\n\
      /healthz /readyz         alive, ready\n"
 }

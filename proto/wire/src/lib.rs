@@ -6,6 +6,7 @@
 //! shard hash, and what is a secret.
 
 pub mod mask;
+pub mod order;
 pub mod road;
 pub mod shard;
 

@@ -21,6 +21,8 @@ pub(crate) struct Chosen {
     pub redis: Option<String>,
     pub spill: Option<(std::path::PathBuf, u64)>,
     pub quiet: bool,
+    /// A collector may change the sampling.
+    pub controllable: bool,
 }
 
 /// Reads the whole chain.
@@ -41,6 +43,7 @@ pub(crate) fn settings(chosen: &Chosen, env: &Env<'_>) -> Settings {
         traces: otlp("TRACES", "v1/traces"),
         metrics: otlp("METRICS", "v1/metrics"),
         redis,
+        taker: None,
         spill: spill.map(|(folder, bytes)| Spill { folder, bytes }),
         memory: usize::try_from(memory).unwrap_or(usize::MAX),
         quiet: chosen.quiet,

@@ -96,10 +96,13 @@ const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPTED: &str = "gzip,deflate,zstd,identity";
 
 async fn export(door: &Door, signal: Signal, request: Request<Body>) -> Response<Body> {
-    match taken(door, signal, request).await {
+    let order = door.control.answer(request.headers(), door.pipeline.now());
+    let mut response = match taken(door, signal, request).await {
         Ok(message) => answer(&message),
         Err(status) => status.into_http(),
-    }
+    };
+    response.headers_mut().extend(order.map(|(name, text)| (HeaderName::from_static(name), text)));
+    response
 }
 
 async fn taken(door: &Door, signal: Signal, request: Request<Body>) -> Result<Vec<u8>, Status> {

@@ -10,7 +10,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::post;
 use http_body_util::BodyExt;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER as RETRY};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER as RETRY,
+};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use longpole_model::signal::Reason;
 use prost::Message;
@@ -25,7 +27,12 @@ pub fn routes(door: &Door) -> Router {
     ];
     for (path, signal) in paths {
         let handler = move |State(door): State<Door>, request: Request<Body>| async move {
-            export(door, signal, request).await
+            let order = door.control.answer(request.headers(), door.pipeline.now());
+            let mut response = export(door, signal, request).await;
+            response
+                .headers_mut()
+                .extend(order.map(|(name, text)| (HeaderName::from_static(name), text)));
+            response
         };
         router = router.route(path, post(handler));
     }

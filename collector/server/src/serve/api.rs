@@ -1,6 +1,7 @@
 //! `/api/v1`: tables as JSON, and the declaration of changes.
 
 use super::{GONE, Web};
+use crate::control::{Unasked, Wish};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -30,6 +31,7 @@ pub fn routes() -> Router<Web> {
         .route("/investigations", get(investigations))
         .route("/investigations/{id}", get(investigation))
         .route("/changes", get(changes).post(declare))
+        .route("/control", get(control).post(ask))
         .route("/outbox", get(outbox))
         .route("/openapi.json", get(|| async { document(OPENAPI.to_owned()) }))
         .fallback(|| async {
@@ -86,6 +88,33 @@ async fn investigation(State(web): State<Web>, Path(id): Path<String>) -> Respon
     match snapshot.investigations.iter().find(|i| i.id == id) {
         Some(found) => document(json::investigation(found)),
         None => problem(StatusCode::NOT_FOUND, "no investigation has this id"),
+    }
+}
+
+/// Orders, and who takes them.
+async fn control(State(web): State<Web>) -> Response {
+    let table = web.control.table(web.pipeline.now());
+    document(serde_json::to_string(&table).unwrap_or_default())
+}
+
+async fn ask(State(web): State<Web>, body: Bytes) -> Response {
+    let wish: Wish = match serde_json::from_slice(&body) {
+        Ok(wish) => wish,
+        Err(e) => {
+            let text = format!(
+                "not an order: {e}; an order is {{\"service\": \"...\", \"operation\": \"...\", \
+                 \"share\": 0 to 1, \"seconds\": 1 to 3600}}"
+            );
+            return problem(StatusCode::BAD_REQUEST, &text);
+        }
+    };
+    match web.control.ask(wish, web.pipeline.now()) {
+        Ok(order) => {
+            let shown = serde_json::to_string(&order).unwrap_or_default();
+            (StatusCode::CREATED, document(shown)).into_response()
+        }
+        Err(why @ Unasked::Bounds) => problem(StatusCode::BAD_REQUEST, &why.to_string()),
+        Err(why @ Unasked::Nobody(_)) => problem(StatusCode::CONFLICT, &why.to_string()),
     }
 }
 

@@ -62,7 +62,7 @@ mod transport;
 mod usage;
 mod value;
 
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "tonic"))]
 mod server;
 
 /// Calls with context: a client span around a request, `traceparent` in its headers.
@@ -91,7 +91,9 @@ pub use record::body::{Body, Key};
 pub use sampler::rates::set_rate;
 pub use sampler::{Sampler, set_sampler};
 #[cfg(feature = "axum")]
-pub use server::{ServerLayer, ServerService, axum};
+pub use server::axum::{ServerLayer, ServerService, axum};
+#[cfg(feature = "tonic")]
+pub use server::tonic::{GrpcLayer, GrpcService, tonic};
 pub use site::Kind;
 #[doc(hidden)]
 pub use site::{Fixed, Site};

@@ -10,6 +10,8 @@ mod message;
 mod tracestate;
 
 #[cfg(feature = "tonic")]
+pub(crate) use grpc::call as grpc_call;
+#[cfg(feature = "tonic")]
 pub use grpc::{grpc_inject, grpc_span, grpc_status};
 pub use message::{Received, batch_span, inject_fields, receive};
 

@@ -1,4 +1,5 @@
-//! tonic: the context out of and into the metadata of calls.
+//! tonic: the context out of and into the metadata of calls, and what is said of them. The layer for servers is
+//! `server/tonic`.
 
 use super::{extract, inject};
 use crate::Span;
@@ -23,9 +24,13 @@ pub fn grpc_inject(mut request: Request<()>) -> Result<Request<()>, Status> {
 /// (`shop.v1.Carts/Add`). Enter it, or run the call's future in it; [`grpc_status`] tells it how it ended.
 pub fn grpc_span(metadata: &MetadataMap, method: &str) -> Span {
     let parent = extract(|key| metadata.get(key)?.to_str().ok());
-    let mut span = below(parent.as_ref(), || {
-        crate::span!(kind: Server, "call", rpc.system.name = "grpc", rpc.method = method).detach()
-    });
+    below(parent.as_ref(), || call(method))
+}
+
+/// A server span for a call, below the current one.
+pub(crate) fn call(method: &str) -> Span {
+    let mut span =
+        crate::span!(kind: Server, "call", rpc.system.name = "grpc", rpc.method = method).detach();
     span.rename(method);
     span
 }

@@ -27,6 +27,7 @@ pub(crate) struct Endpoint {
     pub headers: Vec<(String, String)>,
     pub timeout: Duration,
     pub gzip: bool,
+    #[cfg_attr(not(feature = "tls"), expect(dead_code))]
     pub tls: TlsFiles,
 }
 

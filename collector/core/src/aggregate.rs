@@ -21,4 +21,5 @@ mod work;
 
 pub use aggregator::{Aggregator, Closed, STEP};
 pub use clock::{Clock, Slot};
+pub use series::{Last, Shown};
 pub use work::{Dealt, Work};

@@ -8,13 +8,16 @@ mod intern;
 mod owner;
 mod recent;
 mod role;
+mod stored;
 
 pub use intern::{Interner, Mapped, MappedSeries};
 pub use role::role_of;
+pub use stored::{Captured, Stored};
 
 use longpole_model::signal::{
     Operation, OperationId, RedKey, SeriesIdentity, Timestamp, VersionId,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,7 +26,7 @@ use std::sync::Arc;
 pub struct RedId(pub u32);
 
 /// What a [`RedId`] stands for, as far as a shard needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedRow {
     /// Operation and version.
     pub key: RedKey,

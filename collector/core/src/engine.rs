@@ -13,11 +13,13 @@ pub mod history;
 mod intake;
 pub mod investigations;
 pub mod regressions;
+mod resume;
 pub mod snapshot;
 pub mod totals;
 
-pub use align::Align;
-pub use intake::{Intake, Tick};
+pub use align::{Align, Told};
+pub use intake::{Intake, Moment, Tick};
+pub use resume::{Mark, reach};
 
 use crate::aggregate::{Aggregator, Closed, Dealt};
 use crate::catalog::Catalog;

@@ -14,4 +14,5 @@ mod hash;
 pub mod limits;
 pub mod memo;
 pub mod route;
+mod sorted;
 pub mod stats;

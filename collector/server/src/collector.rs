@@ -2,6 +2,9 @@
 //!
 //! Each part is elsewhere; here they are put together and taken apart in the right order.
 
+mod health;
+
+use crate::checkpoint::Row;
 use crate::clock::WallClock;
 use crate::control::Control;
 use crate::door::{Door, grpc, http};
@@ -9,9 +12,8 @@ use crate::ingest::otlp::DecodeLimits;
 use crate::net::{self, ListenError, Port};
 use crate::outbox::{self, Outbox, OutboxError, Target};
 use crate::own::Own;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Durable, DurableError, Pipeline};
 use crate::serve::{self, Web};
-use axum::Router;
 use longpole_core::engine::Settings;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::route::Tree;
@@ -19,11 +21,13 @@ use longpole_exporters::prometheus::Dialect;
 use longpole_exporters::webhook;
 use longpole_model::finding::{Event, EventKind, Investigation};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tonic_health::ServingStatus;
 
 /// `source` of our CloudEvents.
 const SOURCE: &str = "urn:longpole:collector";
@@ -50,6 +54,17 @@ pub struct Setup {
     pub dialects: Vec<Dialect>,
     /// Who is told of investigations.
     pub webhooks: Vec<Target>,
+    /// Where what is acknowledged is kept; `None` = in memory.
+    pub durable: Option<Folder>,
+}
+
+/// A folder for what must outlive the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Where.
+    pub path: PathBuf,
+    /// Bytes that the journal may take.
+    pub bytes: u64,
 }
 
 /// Where a collector listens.
@@ -75,6 +90,9 @@ pub enum StartError {
     /// The outbox.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// What an earlier life left.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
     /// Two metrics of one name.
     #[error("cannot register own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -113,13 +131,20 @@ impl Collector {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let Self { setup, listeners, addresses } = self;
         let own = Arc::new(Own::new()?);
-        let analyst = Analyst::new(&setup.settings.limits, setup.tree, Vec::new(), None);
+        let limits = &setup.settings.limits;
+        let mut analyst = Analyst::new(limits, setup.tree, Vec::new(), None);
+        let open = |f: &Folder| Durable::open(&f.path, f.bytes, limits, own.kept.clone());
+        let mut durable = setup.durable.as_ref().map(open).transpose()?;
         let clock = WallClock::start();
         let seed = clock.now().0;
         let settings = outbox::Settings { seed, ..outbox::Settings::default() };
         let listed = !setup.webhooks.is_empty();
         let outbox = Outbox::start(setup.webhooks, settings)?;
         let carrier = outbox.clone();
+        if let Some(durable) = &mut durable {
+            let rows = durable.adopt(&mut analyst);
+            rows.into_iter().map(Row::parts).for_each(|(to, e, body)| outbox.resume(&to, e, body));
+        }
         let tell = Box::new(move |events: Vec<(Event, Investigation)>| {
             for (event, about) in events {
                 say(&event, &about);
@@ -129,11 +154,20 @@ impl Collector {
                 }
             }
         });
-        let (pipeline, owner) = Pipeline::start(&setup.settings, analyst, clock, tell)?;
         let control = Arc::new(Control::default());
+        let decode = Arc::new(setup.decode);
+        let (settings, waiting) = (&setup.settings, outbox.clone());
+        let (pipeline, owner) = match durable {
+            None => Pipeline::start(settings, analyst, clock, tell)?,
+            Some(kept) => {
+                let rows = Box::new(move || waiting.waiting().into_iter().map(Row::from).collect());
+                let limits = Arc::clone(&decode);
+                Pipeline::start_durable(settings, analyst, clock, tell, kept, limits, rows)?
+            }
+        };
         let door = Door {
             pipeline: pipeline.clone(),
-            limits: Arc::new(setup.decode),
+            limits: decode,
             decoders: Arc::default(),
             own: Arc::clone(&own),
             control: Arc::clone(&control),
@@ -148,7 +182,7 @@ impl Collector {
             outbox: outbox.clone(),
             control,
         };
-        let (health, reporter) = health().await;
+        let (health, reporter) = health::service(&pipeline).await;
         let [on_grpc, on_http, on_web] = listeners;
         let (end_doors, doors_end) = watch::channel(false);
         let (end_web, web_ends) = watch::channel(false);
@@ -164,7 +198,7 @@ impl Collector {
         tracing::info!("draining");
         draining.store(true, Ordering::Release);
         for service in grpc::SERVICES {
-            reporter.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
+            reporter.set_service_status(service, ServingStatus::NotServing).await;
         }
         end_doors.send_replace(true);
         let _ = tokio::time::timeout(DRAIN, async {
@@ -184,16 +218,6 @@ impl Collector {
         let _ = tokio::time::timeout(Duration::from_secs(1), page).await;
         Ok(())
     }
-}
-
-/// The standard health service, serving for each OTLP service.
-async fn health() -> (Router, tonic_health::server::HealthReporter) {
-    let (reporter, service) = tonic_health::server::health_reporter();
-    for name in grpc::SERVICES {
-        reporter.set_service_status(name, tonic_health::ServingStatus::Serving).await;
-    }
-    let router = tonic::service::Routes::new(service).into_axum_router();
-    (router, reporter)
 }
 
 /// One log line an event.

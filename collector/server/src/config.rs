@@ -37,12 +37,18 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Folder for what must survive a restart; nothing does where there is none.
     pub data: Option<PathBuf>,
+    /// What an acknowledgement promises.
+    pub durability: Durability,
+    /// Bytes that the journal may take on the disk.
+    pub journal_bytes: u64,
     /// Aggregators that share the traces.
     pub shards: u32,
     /// Width of a window.
     pub window: Duration,
     /// How far the watermark stays behind.
     pub lateness: Duration,
+    /// A trace is evaluated at the latest this long after its first span.
+    pub horizon: Duration,
     /// Greatest request, before and after decompression.
     pub max_request_bytes: u64,
     /// Routing tree in place of the built-in one.
@@ -53,6 +59,17 @@ pub struct Config {
     pub webhooks: Vec<Target>,
     /// Our own log.
     pub log: Log,
+}
+
+/// What an acknowledgement promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// `journal` where `data` names a folder, else `none`.
+    Auto,
+    /// What was acknowledged lives in memory.
+    None,
+    /// What was acknowledged is on the disk.
+    Journal,
 }
 
 /// Settings of the derived metrics.
@@ -114,6 +131,9 @@ pub struct Overrides {
     /// Folder for what must survive a restart
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<String>,
+    /// What an acknowledgement promises: none, journal; auto = journal with --data
+    #[arg(long, value_name = "WORD")]
+    pub durability: Option<String>,
     /// Aggregators that share the traces
     #[arg(long, value_name = "N")]
     pub shards: Option<String>,
@@ -123,6 +143,9 @@ pub struct Overrides {
     /// How far the watermark stays behind, such as 15s
     #[arg(long, value_name = "DURATION")]
     pub lateness: Option<String>,
+    /// A trace is evaluated at the latest this long after its first span, such as 60s
+    #[arg(long, value_name = "DURATION")]
+    pub horizon: Option<String>,
 }
 
 impl Config {

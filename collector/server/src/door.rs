@@ -7,13 +7,17 @@ mod decoders;
 pub mod grpc;
 pub mod http;
 mod inflate;
+mod producer;
 mod warn;
 
 use crate::control::Control;
+use crate::dedupe::Verdict;
 use crate::ingest::otlp::{DecodeLimits, Refusal, Signal};
+use crate::log::Producer;
 use crate::own::Own;
 use crate::pipeline::{Pipeline, Refused};
 use bytes::Bytes;
+use hyper::HeaderMap;
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +71,10 @@ pub enum Denied {
     Later(String),
 }
 
+/// What the sender of a batch is told whose sequence is older than its window.
+const STALE: &str = "stale_sequence: 65,536 later batches of this producer have come; whether this one had \
+                     is not known any more, so it was not added";
+
 /// What the sender of too large a request is told.
 fn too_large(cap: usize) -> String {
     format!("the request is larger than {cap} bytes; send smaller batches")
@@ -97,6 +105,7 @@ impl Door {
         signal: Signal,
         transport: Transport,
         payload: Bytes,
+        producer: Option<Producer>,
     ) -> Result<Accepted, Denied> {
         let now = self.pipeline.now();
         let bytes = payload.len();
@@ -105,7 +114,7 @@ impl Door {
             Denied::Unreadable(refusal.reason, refusal.message)
         })?;
         let items = (batch.spans.len(), batch.points.len());
-        let accepted = Accepted {
+        let mut accepted = Accepted {
             rejected: match signal {
                 Signal::Traces => rejections.spans.total(),
                 Signal::Metrics => rejections.points.total(),
@@ -116,17 +125,29 @@ impl Door {
         // What was only refused, kept out or mended counts, too.
         let empty = items == (0, 0) && rejections == Rejections::default();
         if !empty {
-            let taken = self.pipeline.submit(signal, payload, batch, &rejections, None).await;
-            taken.map_err(|refused| {
+            let taken = self.pipeline.submit(signal, payload, batch, &rejections, producer).await;
+            let verdict = taken.map_err(|refused| {
                 match &refused {
-                    Refused::Overload { .. } | Refused::Closing => self.own.overloaded(transport),
                     Refused::Log(_) => self.refuse(transport, Reason::TooLarge),
+                    _ => self.own.overloaded(transport),
                 }
                 Denied::Later(refused.to_string())
             })?;
+            if verdict == Verdict::Stale {
+                accepted.rejected = (items.0 + items.1) as u64;
+                accepted.message = Some(STALE.to_owned());
+            }
         }
         self.own.taken(transport, signal, items, bytes);
         Ok(accepted)
+    }
+
+    /// Who sent a request, as far as its headers say.
+    fn producer(&self, headers: &HeaderMap) -> Option<Producer> {
+        producer::producer(headers).unwrap_or_else(|_| {
+            self.own.bad_producers.inc();
+            None
+        })
     }
 
     async fn decode(

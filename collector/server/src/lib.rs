@@ -3,11 +3,14 @@
 //! What the bytes mean is decided in `longpole-core`; what findings look like in
 //! `longpole-exporters`.
 
+pub mod checkpoint;
 pub mod clock;
 pub mod collector;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod dedupe;
+pub mod disk;
 pub mod door;
 pub mod ingest;
 pub mod log;

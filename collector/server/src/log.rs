@@ -1,14 +1,15 @@
 //! The log: what was accepted, in one order, with the time of its arrival. Everything behind it is a
 //! function of it.
 //!
-//! `append` gives a position and a stamp; the caller may acknowledge then. The memory log is here
-//! (durability `none`); a file and a Redis shard are to implement the same trait. What entries mean
-//! is not decided here.
+//! `append` gives a position and a stamp; when the caller may acknowledge is the implementor's to say: at
+//! once (memory, durability `none`) or when a group is on the disk ([`journal`]). What entries mean is
+//! not decided here.
 
 mod entry;
+pub mod journal;
 mod memory;
 
-pub use entry::{Entry, FrameError, Producer, Record, read_frame, write_frame};
+pub use entry::{Entry, FrameError, Producer, Record, frame_bytes, read_frame, write_frame};
 pub use memory::MemoryLog;
 
 use longpole_model::signal::Timestamp;

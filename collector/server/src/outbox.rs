@@ -101,6 +101,15 @@ impl OutboxHandle {
         }
     }
 
+    /// Takes back what an earlier life had not delivered to a target; one that is not there any more is
+    /// passed over. The day after which it is given up begins anew.
+    pub fn resume(&self, target: &str, event: Event, body: String) {
+        let body = hyper::body::Bytes::from(body);
+        for line in self.0.lines.iter().filter(|l| l.target.shown() == target) {
+            line.push(event.clone(), body.clone());
+        }
+    }
+
     /// Counters by target, in the order the targets were given.
     pub fn stats(&self) -> Vec<Stats> {
         self.0.lines.iter().map(|l| l.queue().stats()).collect()

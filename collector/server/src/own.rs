@@ -2,6 +2,10 @@
 //!
 //! What became of spans and points is counted by the engine, not here.
 
+mod kept;
+
+pub use kept::{Kept, catch_up};
+
 use crate::door::Transport;
 use crate::ingest::otlp::Signal;
 use longpole_exporters::prometheus::{Family, Histogram as Buckets, Kind, Sample, Value};
@@ -25,6 +29,10 @@ pub struct Own {
     pub queued: IntGauge,
     /// Requests evicted from the memory log.
     pub evicted: IntCounter,
+    /// Requests whose headers should name a batch and do not.
+    pub bad_producers: IntCounter,
+    /// What is kept.
+    pub kept: Kept,
 }
 
 /// What one transport has taken.
@@ -97,6 +105,11 @@ impl Own {
                 "longpole_log_evicted_requests_total",
                 "Requests that left the memory log for newer ones.",
             )?,
+            bad_producers: IntCounter::new(
+                "longpole_bad_producer_headers_total",
+                "Requests whose longpole-producer, -shard or -sequence cannot be read.",
+            )?,
+            kept: Kept::new(&registry)?,
             registry,
         };
         let build = IntGaugeVec::new(
@@ -108,6 +121,7 @@ impl Own {
         own.registry.register(Box::new(own.connections.clone()))?;
         own.registry.register(Box::new(own.queued.clone()))?;
         own.registry.register(Box::new(own.evicted.clone()))?;
+        own.registry.register(Box::new(own.bad_producers.clone()))?;
         #[cfg(target_os = "linux")]
         own.registry
             .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;

@@ -7,33 +7,52 @@
 
 mod analyst;
 mod budget;
+mod commit;
+mod durable;
+mod gate;
 mod intake;
+mod kept;
+mod marks;
 mod queue;
 mod shard;
+mod start;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
+use crate::checkpoint::Seen;
 use crate::clock::WallClock;
+use crate::dedupe::Verdict;
 use crate::ingest::otlp::Signal;
-use crate::log::{AppendError, Producer, Record};
+use crate::log::{AppendError, MemoryLog, Producer, Record, journal};
 use analyst::Told;
 use budget::Budget;
 use bytes::Bytes;
 use intake::Doors;
-use longpole_core::engine::Settings;
+use kept::Kept;
+use longpole_core::aggregate::Aggregator;
 use longpole_core::engine::analyst::Analyst;
+use longpole_core::engine::{Align, Settings};
 use longpole_model::finding::{Event, Investigation, Totals};
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
+use marks::Marks;
 use queue::Queue;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use waiting::Taken;
 
 pub use analyst::State;
+pub use durable::{Durable, DurableError};
+pub use gate::Gate;
 
 /// Bytes of requests between the doors and the shards.
 pub const QUEUE_BYTES: usize = 128 << 20;
+
+/// A request waits this long to be made durable; then its sender is told to come again, and is recognised
+/// when it does.
+const DURABLE: Duration = Duration::from_secs(10);
 
 /// A request waits this long for room.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -50,6 +69,12 @@ pub enum Refused {
     /// It is shutting down.
     #[error("the collector is shutting down; send again in a second")]
     Closing,
+    /// What an earlier life acknowledged is still being read.
+    #[error("the collector is reading its journal again; send again in a second")]
+    Replaying,
+    /// It cannot be made durable.
+    #[error("not acknowledged: {0}; send again in a second")]
+    Disk(Arc<str>),
     /// The log did not take it.
     #[error(transparent)]
     Log(#[from] AppendError),
@@ -98,14 +123,16 @@ impl Pipeline {
         on_events: OnEvents,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let pipeline = Self::new(settings, clock);
-        let last = pipeline.run(settings, analyst, on_events)?;
+        let last = pipeline.run(settings, analyst, on_events, Align::new(settings), None)?;
         Ok((pipeline, last))
     }
 
     fn new(settings: &Settings, clock: WallClock) -> Self {
+        let analyst: Arc<Queue<Told>> = Arc::default();
+        let log = Kept::Memory(MemoryLog::default());
         Self {
-            doors: Arc::new(Doors::new(settings)),
-            analyst: Arc::default(),
+            doors: Arc::new(Doors::new(settings, log, Arc::clone(&analyst), None)),
+            analyst,
             budget: Arc::new(Budget::new(QUEUE_BYTES)),
             clock,
         }
@@ -116,13 +143,27 @@ impl Pipeline {
         settings: &Settings,
         analyst: Analyst,
         on_events: OnEvents,
+        align: Align,
+        marks: Option<Marks>,
     ) -> std::io::Result<JoinHandle<()>> {
-        let shards = settings.aggregators().into_iter().zip(self.doors.queues());
+        self.work(settings, settings.aggregators(), analyst, on_events, (align, marks))
+    }
+
+    fn work(
+        &self,
+        settings: &Settings,
+        aggregators: Vec<Aggregator>,
+        analyst: Analyst,
+        on_events: OnEvents,
+        (align, marks): (Align, Option<Marks>),
+    ) -> std::io::Result<JoinHandle<()>> {
+        let shards = aggregators.into_iter().zip(self.doors.queues());
         for (i, (aggregator, queue)) in shards.enumerate() {
             let (queue, tell) = (Arc::clone(queue), Arc::clone(&self.analyst));
             thread(format!("shard-{i}"), move || shard::run(i, aggregator, &queue, &tell))?;
         }
-        let mut state = State::new(settings, analyst, Arc::clone(&self.doors), on_events);
+        let doors = Arc::clone(&self.doors);
+        let mut state = State::new(settings, analyst, doors, on_events, align, marks);
         let (told, clock) = (Arc::clone(&self.analyst), self.clock);
         thread("analyst".into(), move || state.run(&told, clock))
     }
@@ -133,8 +174,8 @@ impl Pipeline {
     }
 
     /// Takes a decoded request with the bytes it was decoded from: room first, for which it may wait,
-    /// then the log, then the shards' queues. When it comes back with `Ok`, the request may be
-    /// acknowledged.
+    /// then the log, then (with a journal: once it is on the disk) the shards' queues. When it comes back
+    /// with `Ok`, the request may be acknowledged.
     ///
     /// # Errors
     /// [`Refused`]: nothing of it was taken.
@@ -145,13 +186,20 @@ impl Pipeline {
         batch: Batch,
         rejections: &Rejections,
         producer: Option<Producer>,
-    ) -> Result<(), Refused> {
+    ) -> Result<Verdict, Refused> {
         let bytes = payload.len() + size_of::<Batch>() + batch.spans.len() * 64;
         let Some(room) = Budget::wait(&self.budget, bytes, PATIENCE).await else {
             return Err(Refused::Overload { queued: self.budget.used() });
         };
         let record = Record { signal, producer, payload };
-        self.doors.take(batch, rejections, record, room, self.clock)
+        match self.doors.take(batch, rejections, record, room, self.clock)? {
+            Taken::Done(verdict) => Ok(verdict),
+            Taken::Soon(told) => match tokio::time::timeout(DURABLE, told).await {
+                Ok(Ok(told)) => told,
+                Ok(Err(_)) => Err(Refused::Closing),
+                Err(_) => Err(Refused::Disk("the disk does not answer".into())),
+            },
+        }
     }
 
     /// Counts a request that could not be read.
@@ -184,9 +232,24 @@ impl Pipeline {
         self.budget.used()
     }
 
-    /// Requests that had to leave the memory log for newer ones, and bytes it holds.
-    pub fn log_figures(&self) -> (u64, usize) {
-        self.doors.log_figures()
+    /// Requests that left the memory log for newer ones, and what a journal takes on the disk.
+    pub fn log_figures(&self) -> (u64, Option<journal::Figures>) {
+        self.doors.ordered().log.figures()
+    }
+
+    /// Whether requests are taken, and why not.
+    pub fn gate(&self) -> Gate {
+        self.doors.gate()
+    }
+
+    /// Whether what is acknowledged outlives a crash.
+    pub fn is_durable(&self) -> bool {
+        self.doors.ordered().log.is_durable()
+    }
+
+    /// Reads what came before.
+    pub fn seen<T>(&self, read: impl FnOnce(&Seen) -> T) -> T {
+        read(&self.doors.ordered().seen)
     }
 
     /// Takes nothing more; what is queued is still worked off.

@@ -9,7 +9,7 @@ use super::group::Scratch;
 use super::open::OpenSpan;
 use super::partition::Partition;
 use super::segment::Evaluator;
-use super::series::{Observed, SeriesTable};
+use super::series::{Observed, SeriesTable, Shown};
 use super::tables::{OpenWindow, RedTable, Sizes};
 use super::windows::{Sink, Windows};
 use super::work::Work;
@@ -79,6 +79,21 @@ impl Aggregator {
             closed: Timestamp(0),
             limits: limits.clone(),
         }
+    }
+
+    /// Goes on from a place of the log at which nothing was open: the catalog's rows, the last step of
+    /// log time, up to where windows had been closed, and what series of all shards had shown.
+    pub fn resume(&mut self, rows: &[RedRow], step: u64, closed: Timestamp, shown: &[Shown]) {
+        self.names = rows.to_vec();
+        (self.step, self.closed) = (step, closed);
+        self.clock.advance(Timestamp(step * STEP));
+        let mine = |s: &&Shown| s.0.0 % self.shards.max(1) == self.shard;
+        self.series = SeriesTable::resume(shown.iter().filter(mine));
+    }
+
+    /// What its series have shown so far, by id.
+    pub fn shown(&self) -> Vec<Shown> {
+        self.series.capture()
     }
 
     /// Takes its part of a request: RED at once, the rest when a trace is settled.

@@ -8,11 +8,12 @@ use crate::hash::IdHash;
 use longpole_model::signal::{
     Fixed, HistogramPoint, MetricPoint, PointValue, SeriesId, SeriesSummary, Temporality, Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// What is remembered of a counter or histogram between points.
-#[derive(Debug, Default)]
-struct Last {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Last {
     time: Timestamp,
     start: Timestamp,
     value: f64,
@@ -29,7 +30,22 @@ pub struct SeriesTable {
 /// What one point says about its window: (series, summary) pairs.
 pub type Observed = Vec<(SeriesId, SeriesSummary)>;
 
+/// A series and what is remembered of it between points.
+pub type Shown = (SeriesId, Last);
+
 impl SeriesTable {
+    /// All that is remembered, by id.
+    pub fn capture(&self) -> Vec<Shown> {
+        let mut all: Vec<Shown> = self.last.iter().map(|(id, last)| (*id, last.clone())).collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
+    }
+
+    /// A table that remembers this.
+    pub fn resume<'a>(shown: impl Iterator<Item = &'a Shown>) -> Self {
+        Self { last: shown.cloned().collect() }
+    }
+
     /// Takes a point. `None`: a counter's point that is not newer than its last one (a resend).
     pub fn take(
         &mut self,

@@ -38,11 +38,11 @@ pub struct MappedSeries {
 }
 
 #[derive(Debug, Default)]
-struct Service {
-    operations: usize,
-    series: usize,
+pub(super) struct Service {
+    pub(super) operations: usize,
+    pub(super) series: usize,
     /// Live versions with the last time they were seen.
-    live: Vec<(VersionId, Timestamp)>,
+    pub(super) live: Vec<(VersionId, Timestamp)>,
 }
 
 /// A version not seen for this long makes room for another.
@@ -54,16 +54,16 @@ const OVERFLOW_SERVICE: &str = OVERFLOW_NAME;
 pub struct Interner {
     limits: Limits,
     seed: Seed,
-    catalog: Arc<Catalog>,
-    owners: Owners,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) owners: Owners,
     /// Owner of each operation.
-    owned: Vec<u32>,
-    operation_ids: Memo,
-    version_ids: HashMap<String, VersionId>,
-    red_ids: HashMap<RedKey, RedId, IdHash>,
-    services: Vec<Service>,
-    service_ids: HashMap<String, u32>,
-    series_ids: HashMap<Arc<SeriesIdentity>, SeriesId>,
+    pub(super) owned: Vec<u32>,
+    pub(super) operation_ids: Memo,
+    pub(super) version_ids: HashMap<String, VersionId>,
+    pub(super) red_ids: HashMap<RedKey, RedId, IdHash>,
+    pub(super) services: Vec<Service>,
+    pub(super) service_ids: HashMap<String, u32>,
+    pub(super) series_ids: HashMap<Arc<SeriesIdentity>, SeriesId>,
     recent: Recent,
 }
 
@@ -140,7 +140,7 @@ impl Interner {
         (self.red_id(RedKey { operation: id, version }), overflow)
     }
 
-    fn hash(&self, owner: u32, kind: SpanKind, name: &str) -> u64 {
+    pub(super) fn hash(&self, owner: u32, kind: SpanKind, name: &str) -> u64 {
         let mix: Mix = self.seed.begin().number(u64::from(owner) << 8 | kind as u64);
         mix.bytes(name.as_bytes()).finish()
     }

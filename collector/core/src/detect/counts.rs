@@ -4,9 +4,10 @@
 //! small, and walked as seldom as possible. How buckets are laid out is the sketch's business.
 
 use longpole_model::signal::{Sketch, bucket_high, bucket_of, merge_rows};
+use serde::{Deserialize, Serialize};
 
 /// Spans by bucket.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// Ascending by bucket, none empty.
     rows: Vec<(u16, f32)>,

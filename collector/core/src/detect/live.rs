@@ -14,9 +14,10 @@ use cusum::Cusum;
 pub use cusum::Verdict;
 use longpole_model::signal::{bucket_high, bucket_of};
 use reference::{Part, Reference};
+use serde::{Deserialize, Serialize};
 
 /// Settings of a live detector.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Standardised counts are clipped at this.
     pub clip: f64,
@@ -74,7 +75,7 @@ pub fn slow_limit(ns: u64) -> u64 {
 }
 
 /// Which measure alarmed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Watched {
     /// Requests above the reference's quantile.
     Slow {
@@ -109,7 +110,7 @@ pub struct Alarm {
 }
 
 /// One series.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Live {
     settings: Settings,
     reference: Reference,

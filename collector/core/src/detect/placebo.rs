@@ -6,9 +6,10 @@
 
 use crate::detect::counts::Counts;
 use crate::stats::binomial_tail;
+use serde::{Deserialize, Serialize};
 
 /// Counts of A/A tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Placebo {
     /// Tests made.
     pub tests: u64,

@@ -4,6 +4,7 @@
 //! lagged or missed shards is not told here: the caller leaves such windows out.
 
 use crate::stats::{CHI_SQUARED_MEDIAN, median};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Windows before anything is tested, by which the mean lags, and that the spread remembers.
@@ -39,7 +40,7 @@ pub struct Moved {
 }
 
 /// One series of counts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Rate {
     mean: f64,
     learnt: usize,

@@ -6,6 +6,7 @@
 use super::Settings;
 use crate::aggregate::{Clock, Closed};
 use longpole_model::signal::{Timestamp, WindowSummary};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Empty windows told in a row before silence is stepped over.
@@ -22,6 +23,17 @@ pub struct Align {
     /// Where the next window begins; 0 before the first.
     next: Timestamp,
     silent: u32,
+    /// Windows that end before or here have been told in an earlier life.
+    floor: Timestamp,
+}
+
+/// Up to where windows have been told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Where the next window begins; 0 before the first.
+    pub next: Timestamp,
+    /// Empty windows told in a row.
+    pub silent: u32,
 }
 
 impl Align {
@@ -33,14 +45,29 @@ impl Align {
             pending: BTreeMap::new(),
             next: Timestamp(0),
             silent: 0,
+            floor: Timestamp(0),
         }
+    }
+
+    /// Goes on behind windows that were told in an earlier life: what shards say of those again is
+    /// left out.
+    pub fn resume(settings: &Settings, told: Told) -> Self {
+        let Told { next, silent } = told;
+        Self { next, silent, floor: next, ..Self::new(settings) }
+    }
+
+    /// Up to where windows have been told, while all shards have spoken of the same ones.
+    pub fn level(&self) -> Option<Told> {
+        let first = self.until.first()?;
+        let level = self.until.iter().all(|until| until == first) && self.next > Timestamp(0);
+        level.then_some(Told { next: self.next, silent: self.silent })
     }
 
     /// Takes what a shard says; gives back the windows of which all have spoken now.
     pub fn take(&mut self, shard: usize, closed: Closed) -> Vec<WindowSummary> {
         let Some(until) = self.until.get_mut(shard) else { return Vec::new() };
         *until = closed.until.max(*until);
-        for summary in closed.summaries {
+        for summary in closed.summaries.into_iter().filter(|s| s.window.end > self.floor) {
             self.pending.entry(summary.window.start).or_default().push(summary);
         }
         let until = self.until.iter().min().copied().unwrap_or_default();

@@ -6,6 +6,7 @@
 //! stays frozen meanwhile.
 
 mod look;
+mod stored;
 mod watch;
 
 use super::conclude::{Context, deployments};
@@ -18,6 +19,7 @@ use crate::route::Tree;
 use longpole_model::finding::{Change, Event};
 use longpole_model::signal::{SECOND, Timestamp, Window, WindowSummary};
 use look::Look;
+pub use stored::{Kept, Numbers, Words};
 pub use watch::{Alarmed, Watch};
 
 /// A standing cause is looked at again after this many windows.

@@ -5,6 +5,7 @@
 
 use super::totals::Gross;
 use longpole_model::signal::{SECOND, Window, WindowSummary};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Widths of the coarser tiers in nanoseconds and how many of their windows are kept.
@@ -14,12 +15,14 @@ const TIERS: [(u64, usize); 2] = [(60 * SECOND, 24 * 60), (3_600 * SECOND, 14 * 
 const LEAST: usize = 12;
 
 /// Everything closed so far, coarser with age.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct History {
     fine: VecDeque<Kept>,
     keep: usize,
     coarse: [VecDeque<Kept>; TIERS.len()],
     budget: usize,
+    /// Like a window's: what it takes here is not what it takes where it is read back.
+    #[serde(skip)]
     bytes: usize,
     dropped: u64,
     /// Everything ever closed, merged: the totals, without profiles.
@@ -30,9 +33,10 @@ pub struct History {
 }
 
 /// A window and the bytes it holds.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     summary: WindowSummary,
+    #[serde(skip)]
     bytes: usize,
 }
 
@@ -66,6 +70,16 @@ impl History {
             gross: Gross::default(),
             windows: 0,
         }
+    }
+
+    /// Takes over another's caps, and measures what was read back.
+    pub fn adopt(&mut self, other: &Self) {
+        (self.keep, self.budget) = (other.keep, other.budget);
+        let all = self.coarse.iter_mut().flatten().chain(&mut self.fine);
+        self.bytes = all.fold(0, |sum, kept| {
+            kept.bytes = kept.summary.heap_bytes();
+            sum + kept.bytes
+        });
     }
 
     /// Adds the next window.

@@ -4,9 +4,10 @@
 
 use super::Settings;
 use crate::aggregate::{Clock, Dealt, STEP, Work};
-use crate::catalog::{Catalog, Interner};
+use crate::catalog::{Captured, Catalog, Interner, Stored};
 use crate::memo::Seed;
 use longpole_model::signal::{Batch, Reason, Rejections, Tally, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Log time has moved into another step: every shard is told, between two requests.
@@ -16,6 +17,17 @@ pub struct Tick {
     pub at: Timestamp,
     /// The names as of here, where a window closes: it is judged by these.
     pub catalog: Option<Arc<Catalog>>,
+}
+
+/// Log time at one place of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// The greatest stamp before it.
+    pub now: Timestamp,
+    /// The last step of log time told.
+    pub step: u64,
+    /// Windows that end before or here had been closed.
+    pub closed: Timestamp,
 }
 
 /// Requests in log order to what the shards take.
@@ -48,6 +60,23 @@ impl Intake {
             step: 0,
             closed: Timestamp(0),
         }
+    }
+
+    /// Where it stands in the log: names and time. Counters of unreadable requests are not in it.
+    pub fn capture(&self) -> (Captured, Moment) {
+        let moment = Moment { now: self.now, step: self.step, closed: self.closed };
+        (self.interner.capture(), moment)
+    }
+
+    /// An intake that goes on from there.
+    pub fn resume(settings: &Settings, names: Stored, moment: Moment) -> Self {
+        let mut intake = Self::new(settings);
+        let seed = Seed(settings.seed);
+        intake.interner = Interner::resume(settings.limits.clone(), seed, names);
+        intake.told = intake.interner.catalog().red_since(0).len();
+        (intake.now, intake.step, intake.closed) = (moment.now, moment.step, moment.closed);
+        intake.clock.advance(Timestamp(moment.step * STEP));
+        intake
     }
 
     /// The dictionary behind the ids given out so far.
@@ -94,6 +123,28 @@ impl Intake {
             (None, None) => 0,
         };
         Work { batch, mapped, news, dealt, mended, counts, arrival }
+    }
+
+    /// Prepares a request of which nothing is recorded: it has been here (`reason` is `None`), or is refused
+    /// as a whole. It counts all the same.
+    pub fn passed_over(
+        &mut self,
+        batch: &Batch,
+        rejections: &Rejections,
+        stamp: Timestamp,
+        reason: Option<Reason>,
+    ) -> Work {
+        let mut mended = self.refused.take().unwrap_or_default();
+        count(&mut mended, rejections);
+        let items = [batch.spans.len() as u64, batch.points.len() as u64];
+        for (fate, n) in [&mut mended.spans, &mut mended.points].into_iter().zip(items) {
+            fate.received += n;
+            match reason {
+                None => fate.duplicate += n,
+                Some(reason) => fate.rejected.add(reason, n),
+            }
+        }
+        Work { mended: Some(mended), arrival: self.now.max(stamp), ..Work::default() }
     }
 
     /// Moves log time; tells when it has come into another step.

@@ -1,8 +1,8 @@
 //! `longpole collector`: the doors, live.
 
 use super::{CommandError, exit};
-use crate::collector::{Collector, Setup};
-use crate::config::{Config, Log, LogFormat, LogLevel, Overrides};
+use crate::collector::{Collector, Folder, Setup};
+use crate::config::{Config, Durability, Log, LogFormat, LogLevel, Overrides};
 use crate::ingest::otlp::DecodeLimits;
 use crate::{secret, specialists};
 use longpole_core::engine::Settings;
@@ -31,6 +31,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
     let limits = Limits {
         window: nanos(config.window),
         lateness: nanos(config.lateness),
+        horizon: nanos(config.horizon),
         ..Limits::default()
     };
     let setup = Setup {
@@ -50,10 +51,14 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         tree: specialists::load(config.specialists.as_deref())?,
         dialects: config.metrics.dialects,
         webhooks: config.webhooks,
+        durable: match config.durability {
+            Durability::None => None,
+            Durability::Auto | Durability::Journal => {
+                config.data.map(|folder| Folder { path: folder, bytes: config.journal_bytes })
+            }
+        },
     };
-    if config.data.is_some() {
-        tracing::warn!("data: nothing is kept there by this version; durability is none");
-    }
+    let durability = if setup.durable.is_some() { "journal" } else { "none" };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let collector = Collector::bind(setup).await?;
@@ -62,8 +67,12 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
             grpc = %at.grpc,
             http = %at.http,
             listen = %at.listen,
-            durability = "none",
-            "collecting; a restart begins anew: acknowledged spans live in memory only"
+            durability,
+            "collecting; {}",
+            match durability {
+                "none" => "a restart begins anew: acknowledged spans live in memory only",
+                _ => "what is acknowledged is on the disk",
+            }
         );
         collector.run(told_to_stop()).await?;
         Ok(exit::OK)

@@ -1,6 +1,6 @@
 //! The table of settings. A new setting is a new row here and a field of [`Config`].
 
-use super::{Config, Dialect, Log, LogFormat, LogLevel, Metrics, Overrides};
+use super::{Config, Dialect, Durability, Log, LogFormat, LogLevel, Metrics, Overrides};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +38,7 @@ pub(super) enum Slot {
 
 const DIALECTS: [Dialect; 2] = [Dialect::Otel, Dialect::Tempo];
 const FORMATS: [LogFormat; 2] = [LogFormat::Text, LogFormat::Json];
+const DURABILITIES: [Durability; 3] = [Durability::Auto, Durability::None, Durability::Journal];
 const LEVELS: [LogLevel; 5] =
     [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
 
@@ -79,6 +80,29 @@ pub(super) const FIELDS: &[Field] = &[
         slot: Slot::Path(|c| &mut c.data),
     },
     Field {
+        key: "durability",
+        env: Some("LONGPOLE_DURABILITY"),
+        flag: Some(("--durability", |o| o.durability.as_deref())),
+        default: "auto",
+        doc: "What an acknowledgement promises: none = it is in memory, journal = it is on the disk in \
+              the folder that data names; auto = journal where data is set.",
+        slot: Slot::Words(
+            &["auto", "none", "journal"],
+            |c, n| c.durability = first(&DURABILITIES, n, c.durability),
+            |c| places(&DURABILITIES, &[c.durability]),
+            false,
+        ),
+    },
+    Field {
+        key: "journal.max_bytes",
+        env: Some("LONGPOLE_JOURNAL_MAX_BYTES"),
+        flag: None,
+        default: "8GiB",
+        doc: "Bytes that the journal may take on the disk; above it requests are refused until a \
+              checkpoint lets go of old ones.",
+        slot: Slot::Bytes(|c| &mut c.journal_bytes, 1 << 20, 1 << 50),
+    },
+    Field {
         key: "shards",
         env: Some("LONGPOLE_SHARDS"),
         flag: Some(("--shards", |o| o.shards.as_deref())),
@@ -102,6 +126,14 @@ pub(super) const FIELDS: &[Field] = &[
         default: "15s",
         doc: "How far the watermark stays behind the clock.",
         slot: Slot::Duration(|c| &mut c.lateness, Duration::ZERO, HOUR),
+    },
+    Field {
+        key: "horizon",
+        env: Some("LONGPOLE_HORIZON"),
+        flag: Some(("--horizon", |o| o.horizon.as_deref())),
+        default: "60s",
+        doc: "A trace is evaluated at the latest this long after its first span.",
+        slot: Slot::Duration(|c| &mut c.horizon, Duration::from_secs(1), HOUR),
     },
     Field {
         key: "max_request_bytes",
@@ -192,9 +224,12 @@ impl Default for Config {
             http: here(4318),
             listen: here(4319),
             data: None,
+            durability: Durability::Auto,
+            journal_bytes: 8 << 30,
             shards: u32::try_from(cores.min(8)).unwrap_or(8),
             window: Duration::from_secs(10),
             lateness: Duration::from_secs(15),
+            horizon: Duration::from_secs(60),
             max_request_bytes: 64 << 20,
             specialists: None,
             metrics: Metrics { dialects: vec![Dialect::Otel] },

@@ -7,7 +7,7 @@ use super::fault::{ConfigError, told};
 use super::fields::{CONFIG_ENV, FIELDS, Field};
 use super::file::File;
 use super::tree;
-use super::{Config, Overrides};
+use super::{Config, Durability, Overrides};
 use longpole_exporters::text::clean;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -92,6 +92,7 @@ pub(super) fn load(flags: &Overrides, env: Env) -> Result<Loaded, ConfigError> {
         FIELDS.iter().zip(origins).map(|(f, origin)| Setting { key: f.key, origin }).collect();
     if faults.is_empty() {
         faults.extend(same_address(&config, &settings));
+        faults.extend(no_folder(&config, &settings));
     }
     if !faults.is_empty() {
         return Err(ConfigError::Faults(faults));
@@ -134,6 +135,18 @@ fn same_address(config: &Config, settings: &[Setting]) -> Option<String> {
         "\"{a}\" ({}) and \"{b}\" ({}) are both {address}: give one of them another port",
         from(a),
         from(b)
+    ))
+}
+
+/// A journal needs a folder.
+fn no_folder(config: &Config, settings: &[Setting]) -> Option<String> {
+    if config.durability != Durability::Journal || config.data.is_some() {
+        return None;
+    }
+    let from = settings.iter().find(|s| s.key == "durability").map(|s| s.origin.to_string());
+    let from = from.unwrap_or_default();
+    Some(format!(
+        "\"durability\" ({from}) is journal: name a folder for it with --data or \"data\""
     ))
 }
 

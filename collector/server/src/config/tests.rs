@@ -67,8 +67,8 @@ fn a_flag_beats_the_environment_beats_the_file() {
     insta::assert_snapshot!(show_origins(&loaded));
     let rows = show_origins_json(&loaded);
     assert_eq!(rows[0]["origin"]["variables"], serde_json::json!(["HOST", "PORT"]));
-    assert_eq!(rows[5]["origin"], serde_json::json!({"from": "env", "name": "LONGPOLE_WINDOW"}));
-    assert_eq!(rows[6]["origin"], serde_json::json!({"from": "flag", "name": "--lateness"}));
+    assert_eq!(rows[7]["origin"], serde_json::json!({"from": "env", "name": "LONGPOLE_WINDOW"}));
+    assert_eq!(rows[8]["origin"], serde_json::json!({"from": "flag", "name": "--lateness"}));
 }
 
 #[test]

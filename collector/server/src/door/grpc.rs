@@ -116,6 +116,7 @@ async fn taken(door: &Door, signal: Signal, request: Request<Body>) -> Result<Ve
         return Err(status);
     };
     let cap = door.limits.bytes;
+    let producer = door.producer(request.headers());
     let message = frame::message(request.into_body(), encoding, cap);
     let payload = match tokio::time::timeout(BODY_TIMEOUT, message).await {
         Ok(Ok(payload)) => payload,
@@ -129,7 +130,7 @@ async fn taken(door: &Door, signal: Signal, request: Request<Body>) -> Result<Ve
         }
         Err(_) => return Err(Status::cancelled("the request did not come in time")),
     };
-    let accepted = door.take(signal, Transport::Grpc, payload).await.map_err(status)?;
+    let accepted = door.take(signal, Transport::Grpc, payload, producer).await.map_err(status)?;
     Ok(reply(signal, accepted))
 }
 

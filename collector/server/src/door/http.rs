@@ -96,6 +96,7 @@ async fn taken(
         door.refuse(Transport::Http, reason);
         (code, message)
     };
+    let producer = door.producer(request.headers());
     let encoding = Encoding::of(request.headers(), CONTENT_ENCODING).ok_or_else(|| {
         refused(
             Reason::BadEncoding,
@@ -145,7 +146,8 @@ async fn taken(
             payload
         }
     };
-    door.take(signal, Transport::Http, payload.into()).await.map_err(|denied| match denied {
+    let taken = door.take(signal, Transport::Http, payload.into(), producer).await;
+    taken.map_err(|denied| match denied {
         Denied::Later(message) => (StatusCode::SERVICE_UNAVAILABLE, message),
         Denied::Unreadable(Reason::TooLarge, message) => (StatusCode::PAYLOAD_TOO_LARGE, message),
         Denied::Unreadable(_, message) => (StatusCode::BAD_REQUEST, message),

@@ -73,6 +73,12 @@ pub enum FrameError {
     TooNew(u8),
 }
 
+/// Bytes of an entry's frame.
+pub fn frame_bytes(record: &Record) -> usize {
+    let producer = if record.producer.is_some() { size_of::<[u8; 28]>() } else { 0 };
+    PREFIX + FIXED + producer + record.payload.len()
+}
+
 /// Appends the frame of an entry to `out`.
 pub fn write_frame(record: &Record, stamp: Timestamp, out: &mut Vec<u8>) {
     let start = out.len();
@@ -174,6 +180,14 @@ mod tests {
     }
     const GOLDEN: &str = "2c0000009c1ed6cf010101018877665544332211070707070707070707070707\
         070707070300000004030201000000000a021200";
+
+    #[test]
+    fn the_length_is_known_before() {
+        let plain = Record { producer: None, ..sample() };
+        for record in [sample(), plain] {
+            assert_eq!(framed(&record).len(), frame_bytes(&record));
+        }
+    }
 
     #[test]
     fn frames_come_back_one_after_the_other() {

@@ -4,10 +4,11 @@
 //! says after its answer waits until all have answered, so that nothing is counted twice or missed.
 
 use super::intake::Doors;
+use super::marks::{Laid, Marks};
 use super::queue::Queue;
 use super::shard::Peeked;
 use super::{OnEvents, WallClock};
-use longpole_core::aggregate::Closed;
+use longpole_core::aggregate::{Closed, Shown};
 use longpole_core::catalog::Catalog;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::snapshot::recent;
@@ -30,6 +31,8 @@ const RECENT: u64 = 300 * SECOND;
 pub enum Told {
     Closed { shard: usize, closed: Closed, catalog: Option<Arc<Catalog>> },
     Peeked { shard: usize, peeked: Box<Peeked> },
+    Mark(Box<Laid>),
+    Marked { number: u64, shown: Vec<Shown> },
     Totals(oneshot::Sender<Arc<Totals>>),
     Ask(Box<dyn FnOnce(&mut State) + Send>),
     Ended,
@@ -61,6 +64,8 @@ pub struct State {
     totals: Option<(Instant, Arc<Totals>)>,
     order: Order,
     recent: Option<(u64, Arc<Snapshot>)>,
+    /// Takes checkpoints; `None` where nothing is kept.
+    marks: Option<Marks>,
 }
 
 impl State {
@@ -69,10 +74,12 @@ impl State {
         analyst: Analyst,
         doors: Arc<Doors>,
         on_events: OnEvents,
+        align: Align,
+        marks: Option<Marks>,
     ) -> Self {
         Self {
             analyst,
-            align: Align::new(settings),
+            align,
             shards: settings.shards.max(1) as usize,
             ended: 0,
             catalog: Arc::default(),
@@ -83,6 +90,7 @@ impl State {
             totals: None,
             order: Order::default(),
             recent: None,
+            marks,
         }
     }
 
@@ -100,6 +108,7 @@ impl State {
                 self.work(job);
             }
         }
+        self.checkpoint(true);
         // What comes now is told that nobody is here.
         queue.close();
     }
@@ -116,14 +125,34 @@ impl State {
                 if let Some(catalog) = catalog {
                     self.catalog = catalog;
                 }
-                for window in self.align.take(shard, closed) {
-                    self.observe(window);
+                let windows = self.align.take(shard, closed);
+                let told = !windows.is_empty();
+                windows.into_iter().for_each(|window| self.observe(window));
+                if told {
+                    self.checkpoint(false);
+                }
+            }
+            Told::Mark(laid) => {
+                if let Some(marks) = &mut self.marks {
+                    marks.laid(*laid);
+                }
+            }
+            Told::Marked { number, shown } => {
+                if let Some(marks) = &mut self.marks {
+                    marks.shown(number, shown);
                 }
             }
             Told::Peeked { shard, peeked } => self.answer(shard, *peeked),
             Told::Totals(reader) => self.ask(reader),
             Told::Ask(question) => question(self),
             Told::Ended => self.ended += 1,
+        }
+    }
+
+    /// Takes a checkpoint where one is due, while all shards have told of the same windows.
+    fn checkpoint(&mut self, last: bool) {
+        if let (Some(marks), Some(told)) = (&mut self.marks, self.align.level()) {
+            marks.told(told, &self.analyst, last);
         }
     }
 

@@ -1,38 +1,87 @@
-//! Where requests get their order: log, names and queues behind one lock, taken once a request.
+//! Where requests get their order: log, names and queues behind one lock, taken once a request (twice
+//! with a journal: for its place, and to be dealt).
 //!
-//! Held while a request is appended, its distinct operations are looked up and its parts are queued;
-//! never while anything is decoded, aggregated or judged.
+//! Held while a request gets its place, its distinct operations are looked up and its parts are queued;
+//! never while anything is decoded, written, aggregated or judged. With a journal nothing is dealt
+//! that is not durable: what a reader sees, a crash does not take back.
 
-use super::Refused;
+use super::analyst::Told;
 use super::budget::Reserved;
+use super::gate::Gate;
+use super::marks::Laid;
 use super::queue::Queue;
 use super::shard::{Arrived, Job};
+use super::waiting::{Name, Taken, Tell, Waiting};
+use super::{Kept, Refused};
+use crate::checkpoint::{Seen, State};
 use crate::clock::WallClock;
-use crate::log::{Log, MemoryLog, Record};
+use crate::dedupe::Verdict;
+use crate::log::{Position, Record};
 use longpole_core::aggregate::Dealt;
-use longpole_core::catalog::Catalog;
+use longpole_core::catalog::{Catalog, RedRow};
 use longpole_core::engine::{Intake, Settings, Tick};
 use longpole_model::signal::{Batch, Reason, Rejections, Tally, Timestamp};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// Windows between two marks in the log.
+const MARK_EVERY: u64 = 3;
 
 /// The doors' side of the shards.
 pub struct Doors {
     ordered: Mutex<Ordered>,
+    /// Something waits to be made durable, or the end has come.
+    pub(super) wake: Condvar,
     queues: Vec<Arc<Queue<Job>>>,
+    analyst: Arc<Queue<Told>>,
 }
 
-struct Ordered {
-    log: MemoryLog,
+pub(super) struct Ordered {
+    pub(super) log: Kept,
     intake: Intake,
-    open: bool,
+    pub(super) seen: Seen,
+    pub(super) gate: Gate,
+    /// Appended, not yet committed.
+    pub(super) waiting: Vec<(Waiting, Tell)>,
+    /// Behind the last entry that was dealt.
+    applied: u64,
+    /// Marks laid, the log time from which the next one is due, and how far they lie apart.
+    marks: u64,
+    mark_due: Timestamp,
+    mark_every: u64,
 }
 
 impl Doors {
-    pub fn new(settings: &Settings) -> Self {
-        let ordered =
-            Ordered { log: MemoryLog::default(), intake: Intake::new(settings), open: true };
+    /// `state`: what an earlier life left in a checkpoint.
+    pub fn new(
+        settings: &Settings,
+        log: Kept,
+        analyst: Arc<Queue<Told>>,
+        state: Option<&State>,
+    ) -> Self {
+        let gate = if log.is_durable() { Gate::Replaying } else { Gate::Open };
+        let mark_every = match log.is_durable() {
+            true => settings.limits.window.saturating_mul(MARK_EVERY),
+            false => u64::MAX,
+        };
+        let (intake, seen) = match state {
+            None => (Intake::new(settings), Seen::default()),
+            Some(s) => (Intake::resume(settings, s.names.clone(), s.moment), s.seen.clone()),
+        };
+        let applied = state.map_or(log.oldest().0, |s| s.position);
+        let ordered = Ordered {
+            log,
+            intake,
+            seen,
+            gate,
+            waiting: Vec::new(),
+            applied,
+            marks: 0,
+            mark_due: Timestamp(0).plus(if mark_every == u64::MAX { u64::MAX } else { 0 }),
+            mark_every,
+        };
         let queues = (0..settings.shards.max(1)).map(|_| Arc::default()).collect();
-        Self { ordered: Mutex::new(ordered), queues }
+        Self { ordered: Mutex::new(ordered), wake: Condvar::new(), queues, analyst }
     }
 
     /// One queue a shard.
@@ -40,11 +89,12 @@ impl Doors {
         &self.queues
     }
 
-    fn ordered(&self) -> MutexGuard<'_, Ordered> {
+    pub(super) fn ordered(&self) -> MutexGuard<'_, Ordered> {
         self.ordered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request: log first, then the shards' queues in the log's order.
+    /// Takes a request: log first, then, at once or when it is durable, the shards' queues in the log's
+    /// order.
     pub fn take(
         &self,
         batch: Batch,
@@ -52,38 +102,93 @@ impl Doors {
         record: Record,
         room: Reserved,
         clock: WallClock,
-    ) -> Result<(), Refused> {
-        let shards = self.queues.len() as u32;
-        let dealt = Dealt::new(&batch.spans, shards);
+    ) -> Result<Taken, Refused> {
+        let dealt = Dealt::new(&batch.spans, self.queues.len() as u32);
+        let name = Name::of(record.producer, &batch);
+        let rejections = rejections.clone();
         let mut ordered = self.ordered();
-        if !ordered.open {
-            return Err(Refused::Closing);
+        match &ordered.gate {
+            Gate::Open => {}
+            Gate::Replaying => return Err(Refused::Replaying),
+            Gate::Failing(why) => return Err(Refused::Disk(Arc::clone(why))),
+            Gate::Closed => return Err(Refused::Closing),
         }
         let stamp = ordered.log.append(record, clock.now())?.stamp;
-        if let Some(tick) = ordered.intake.tick(stamp) {
-            self.tell(&tick);
+        let until = ordered.log.end().0;
+        let waiting = Waiting { batch, dealt, rejections, room, stamp, name, until };
+        if !ordered.log.is_durable() {
+            return Ok(Taken::Done(self.deal(&mut ordered, waiting)));
         }
-        let work = ordered.intake.work(batch, dealt, rejections, Some(stamp));
+        let (tell, told) = oneshot::channel();
+        ordered.waiting.push((waiting, tell));
+        let first = ordered.waiting.len() == 1;
+        drop(ordered);
+        if first {
+            self.wake.notify_one();
+        }
+        Ok(Taken::Soon(told))
+    }
+
+    /// Hands a request to the shards, in the log's order.
+    pub(super) fn deal(&self, ordered: &mut Ordered, waiting: Waiting) -> Verdict {
+        let Waiting { batch, dealt, rejections, room, stamp, name, until } = waiting;
+        if let Some(tick) = ordered.intake.tick(stamp) {
+            self.tell(ordered, tick);
+        }
+        let verdict = name.judge(&mut ordered.seen, stamp);
+        let intake = &mut ordered.intake;
+        let work = match verdict {
+            Verdict::Fresh => intake.work(batch, dealt, &rejections, Some(stamp)),
+            Verdict::Duplicate => intake.passed_over(&batch, &rejections, stamp, None),
+            Verdict::Stale => {
+                intake.passed_over(&batch, &rejections, stamp, Some(Reason::StaleSequence))
+            }
+        };
+        ordered.applied = until;
+        let shards = self.queues.len() as u32;
         let arrived = Arc::new(Arrived { work, _room: room });
         for (shard, queue) in (0u32..).zip(&self.queues) {
             if arrived.work.concerns(shard, shards) {
                 queue.push(Job::Work(Arc::clone(&arrived)));
             }
         }
-        Ok(())
+        verdict
     }
 
-    fn tell(&self, tick: &Tick) {
+    /// Rows of the catalog so far.
+    pub fn rows(&self) -> Vec<RedRow> {
+        self.ordered().intake.catalog().red_since(0).to_vec()
+    }
+
+    fn tell(&self, ordered: &mut Ordered, tick: Tick) {
+        let due = tick.catalog.is_some() && tick.at >= ordered.mark_due;
         for queue in &self.queues {
             queue.push(Job::Tick(tick.clone()));
         }
+        if due {
+            ordered.mark_due = tick.at.plus(ordered.mark_every);
+            ordered.marks += 1;
+            let (names, moment) = ordered.intake.capture();
+            let (number, position) = (ordered.marks, ordered.applied);
+            let seen = ordered.seen.clone();
+            for queue in &self.queues {
+                queue.push(Job::Mark(number));
+            }
+            let laid = Laid { number, position, names, moment, seen };
+            self.analyst.push(Told::Mark(Box::new(laid)));
+        }
     }
 
-    /// Moves log time while nothing comes in.
+    /// Moves log time while nothing comes in. What has a place in the log and is not dealt holds it
+    /// back: read again, it would come first.
     pub fn tick(&self, now: Timestamp) {
         let mut ordered = self.ordered();
-        if let Some(tick) = ordered.intake.tick(now) {
-            self.tell(&tick);
+        let dealt = !ordered.log.is_durable() || ordered.log.end() == Position(ordered.applied);
+        if dealt
+            && ordered.gate != Gate::Replaying
+            && let Some(tick) = ordered.intake.tick(now)
+        {
+            self.tell(&mut ordered, tick);
         }
     }
 
@@ -102,15 +207,34 @@ impl Doors {
         (Arc::clone(ordered.intake.catalog()), ordered.intake.pending())
     }
 
-    /// Requests that had to leave the memory log for newer ones, and bytes it holds.
-    pub fn log_figures(&self) -> (u64, usize) {
-        let ordered = self.ordered();
-        (ordered.log.evicted(), ordered.log.bytes())
+    /// What keeps it from taking requests, and what came before.
+    pub fn gate(&self) -> Gate {
+        self.ordered().gate.clone()
     }
 
-    /// Takes nothing more; the queues are still worked off.
+    /// What was read again is all there is: requests are taken from now on.
+    pub fn open(&self) {
+        let mut ordered = self.ordered();
+        if ordered.gate == Gate::Replaying {
+            ordered.applied = ordered.log.end().0;
+            ordered.gate = Gate::Open;
+        }
+    }
+
+    /// Takes nothing more; the queues are still worked off, and what waits for the disk first.
     pub fn close(&self) {
-        self.ordered().open = false;
+        let mut ordered = self.ordered();
+        let committed = ordered.log.is_durable();
+        ordered.gate = Gate::Closed;
+        drop(ordered);
+        self.wake.notify_all();
+        if !committed {
+            self.end();
+        }
+    }
+
+    /// Nothing more is dealt.
+    pub(super) fn end(&self) {
         self.queues.iter().for_each(|q| q.close());
     }
 }

@@ -21,6 +21,8 @@ pub enum Job {
     Tick(Tick),
     /// Tell the analyst what is open: everything that came before this, nothing that comes after.
     Peek(u64),
+    /// Tell the analyst what series have shown, as of here: a mark with this number.
+    Mark(u64),
 }
 
 /// What a shard has not closed yet.
@@ -46,6 +48,9 @@ pub fn run(shard: usize, mut aggregator: Aggregator, queue: &Queue<Job>, analyst
                     if let Some(closed) = aggregator.advance(at) {
                         analyst.push(Told::Closed { shard, closed, catalog });
                     }
+                }
+                Job::Mark(number) => {
+                    analyst.push(Told::Marked { number, shown: aggregator.shown() });
                 }
                 Job::Peek(question) => {
                     let open_spans = aggregator.open_spans() as u64;

@@ -19,7 +19,8 @@ fn start(shards: u32) -> (Pipeline, JoinHandle<()>) {
 
 async fn submit(pipeline: &Pipeline, spans: u8, bytes: usize) -> Result<(), Refused> {
     let (payload, batch) = (vec![0; bytes].into(), batch(pipeline.now(), spans));
-    pipeline.submit(Signal::Traces, payload, batch, &Rejections::default(), None).await
+    let none = Rejections::default();
+    pipeline.submit(Signal::Traces, payload, batch, &none, None).await.map(|_| ())
 }
 
 fn tree() -> Tree {
@@ -27,9 +28,12 @@ fn tree() -> Tree {
 }
 
 fn batch(end: Timestamp, spans: u8) -> Batch {
+    // Ids that no other batch has: the same ones again would be a resend.
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let id = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_le_bytes();
     let span = |i: u8| SpanRecord {
         trace: TraceId([i + 1; 16]),
-        span: SpanId([i + 1; 8]),
+        span: SpanId(id.map(|b| b ^ i)),
         start: end.minus(1_000),
         end,
         weight: Weight::ONE,
@@ -91,10 +95,36 @@ async fn a_full_queue_refuses_and_recovers() {
     };
     assert!(matches!(refused, Refused::Overload { queued } if queued > 100 << 20), "{refused}");
     assert_eq!(taken, 7);
-    let owner = pipeline.run(&settings, analyst, Box::new(|_| {})).expect("threads");
+    let owner = {
+        let align = Align::new(&settings);
+        pipeline.run(&settings, analyst, Box::new(|_| {}), align, None).expect("threads")
+    };
     let totals = pipeline.totals().await.expect("alive");
     assert_eq!(totals.tally.spans.received, taken);
     submit(&pipeline, 1, large).await.expect("room again");
     pipeline.close();
     owner.join().expect("ended in order");
+}
+
+#[tokio::test]
+async fn what_comes_again_is_acknowledged_and_counted_once() {
+    let (pipeline, _owner) = start(2);
+    let none = Rejections::default();
+    let again = batch(pipeline.now(), 4);
+    let producer = |sequence| Some(Producer { id: [3; 16], shard: 1, sequence });
+    let mut said = Vec::new();
+    for (sequence, times) in [(None, 3), (Some(1), 2), (Some(70_000), 1), (Some(2), 1)] {
+        for _ in 0..times {
+            let producer = sequence.and_then(producer);
+            let payload = Bytes::from_static(b"x");
+            let taken = pipeline.submit(Signal::Traces, payload, again.clone(), &none, producer);
+            said.push(taken.await.expect("room"));
+        }
+    }
+    use Verdict::{Duplicate, Fresh, Stale};
+    assert_eq!(said, [Fresh, Duplicate, Duplicate, Fresh, Duplicate, Fresh, Stale]);
+    let tally = pipeline.totals().await.expect("alive").tally.spans;
+    assert_eq!((tally.received, tally.duplicate), (28, 12));
+    assert_eq!(tally.rejected.get(Reason::StaleSequence), 4);
+    assert_eq!((tally.window + tally.late + tally.skewed, tally.unexplained()), (12, 0));
 }

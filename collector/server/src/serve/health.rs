@@ -1,6 +1,7 @@
 //! `/healthz`: the process answers. `/readyz`: it may be sent to, or which check fails.
 
 use super::Web;
+use crate::pipeline::Gate;
 use axum::Json;
 use axum::extract::State;
 use hyper::StatusCode;
@@ -23,8 +24,16 @@ pub async fn ready(State(web): State<Web>) -> (StatusCode, Json<Value>) {
     let draining = web.draining.load(Ordering::Acquire);
     let engine = tokio::time::timeout(ANSWER, web.pipeline.ask(|_| ())).await;
     let filled = web.pipeline.queued_bytes() as f64 / crate::pipeline::QUEUE_BYTES as f64;
+    let gate = web.pipeline.gate();
+    let failing = match &gate {
+        Gate::Failing(why) => &**why,
+        Gate::Replaying | Gate::Open | Gate::Closed => "",
+    };
+    let reading = "the journal is being read again";
     let checks = [
         ("accepting", !draining, "the collector is shutting down"),
+        ("replay", gate != Gate::Replaying, reading),
+        ("journal", failing.is_empty(), failing),
         ("engine", matches!(engine, Ok(Some(()))), "the engine does not answer within 2 s"),
         ("queue", filled < FULL, "the queue between doors and engine is full"),
     ];
@@ -36,6 +45,7 @@ pub async fn ready(State(web): State<Web>) -> (StatusCode, Json<Value>) {
             false => json!({ "check": name, "ok": false, "why": why }),
         })
         .collect();
+    let kept = if web.pipeline.is_durable() { "journal" } else { "none" };
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(json!({ "ready": ready, "checks": list, "durability": "none" })))
+    (code, Json(json!({ "ready": ready, "checks": list, "durability": kept })))
 }

@@ -1,20 +1,59 @@
 //! `/metrics`.
 
 use super::{GONE, Web};
+use crate::own::catch_up;
+use crate::pipeline::Gate;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use longpole_exporters::prometheus::{CONTENT_TYPE as TEXT, encode, families};
+use longpole_model::signal::SECOND;
+
+/// Answer before all that was acknowledged has been counted again: counters must not go back.
+const REPLAYING: (StatusCode, &str) =
+    (StatusCode::SERVICE_UNAVAILABLE, "the collector is reading its journal again\n");
 
 /// Totals, open windows included; own counters behind them.
 pub async fn scrape(State(web): State<Web>) -> Response {
+    if web.pipeline.gate() == Gate::Replaying {
+        return REPLAYING.into_response();
+    }
     let Some(totals) = web.pipeline.totals().await else { return GONE.into_response() };
     let investigations = web.pipeline.ask(|state| state.investigations()).await;
     let Some(investigations) = investigations else { return GONE.into_response() };
-    let (evicted, _) = web.pipeline.log_figures();
-    web.own.evicted.inc_by(evicted.saturating_sub(web.own.evicted.get()));
-    web.own.queued.set(i64::try_from(web.pipeline.queued_bytes()).unwrap_or(i64::MAX));
+    catch(&web);
+    web.own.queued.set(signed(web.pipeline.queued_bytes() as u64));
     let mut all = families(&totals, &investigations, &web.dialects);
     all.extend(web.own.families());
     ([(CONTENT_TYPE, TEXT)], encode(&all)).into_response()
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// Reads what is counted elsewhere.
+fn catch(web: &Web) {
+    let (now, kept) = (web.pipeline.now(), &web.own.kept);
+    let (evicted, journal) = web.pipeline.log_figures();
+    catch_up(&web.own.evicted, evicted);
+    if let Some(journal) = journal {
+        kept.journal_bytes.set(signed(journal.bytes));
+        kept.journal_segments.set(signed(journal.segments as u64));
+        let age = journal.oldest.map_or(0, |at| now.since(at) / SECOND);
+        kept.journal_oldest.set(signed(age));
+        catch_up(&kept.journal_errors, journal.errors);
+    }
+    let (counted, awaited, resent, reach) = web.pipeline.seen(|seen| {
+        let requests = &seen.requests;
+        let reach = requests.reach(now);
+        (seen.batches.counted(), seen.batches.awaited(), requests.duplicates(), reach)
+    });
+    catch_up(&kept.duplicates, counted.duplicate + resent);
+    catch_up(&kept.stale, counted.stale);
+    catch_up(&kept.missing, counted.missing);
+    catch_up(&kept.forgotten, counted.forgotten);
+    kept.awaited.set(signed(awaited));
+    kept.reach.set(reach.map_or(-1, |ns| signed(ns / SECOND)));
 }

@@ -258,8 +258,16 @@ fn fixed(f: Fixed) -> v1::Fixed {
     v1::Fixed { high: (f.0 >> 64) as i64, low: f.0 as u64 }
 }
 
+/// Reasons of the first release are always written; later ones where they occurred, so that summaries
+/// without them keep their bytes.
+const FIRST_REASONS: usize = 9;
+
 fn reasons(counts: &ReasonCounts) -> Vec<u64> {
-    model::Reason::ALL.map(|r| counts.get(r)).to_vec()
+    let mut all = model::Reason::ALL.map(|r| counts.get(r)).to_vec();
+    while all.len() > FIRST_REASONS && all.last() == Some(&0) {
+        all.pop();
+    }
+    all
 }
 
 fn fate(f: &Fate) -> v1::Fate {

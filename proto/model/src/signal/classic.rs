@@ -4,6 +4,7 @@
 //! Sketches are finer; quantiles and comparisons read those.
 
 use super::{SKETCH_BUCKETS, Sketch, bucket_middle};
+use serde::{Deserialize, Serialize};
 
 /// Upper bounds in nanoseconds: those of OpenTelemetry's span metrics, and four below them, since a
 /// millisecond is an age for a cache.
@@ -47,7 +48,7 @@ const fn places() -> [u8; SKETCH_BUCKETS] {
 }
 
 /// Counts by [`CLASSIC_BOUNDS`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Classic {
     /// 16.16 weights: not above the bound of the same place and above the one before; the last one above
     /// all bounds.

@@ -3,9 +3,10 @@
 //! Rows are in no order and a key may come twice: whoever reads adds them up.
 
 use super::{Classic, EdgeKey, EdgeSummary, RedKey, RedSummary, SiteKey, SiteSummary, Tally};
+use serde::{Deserialize, Serialize};
 
 /// Rate, errors, duration of one operation and version.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedCounters {
     /// Spans, 16.16 weighted.
     pub weight: u64,
@@ -16,7 +17,7 @@ pub struct RedCounters {
 }
 
 /// Calls over one edge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeCounters {
     /// Calls, 16.16 weighted.
     pub weight: u64,
@@ -29,7 +30,7 @@ pub struct EdgeCounters {
 }
 
 /// Visits of one site.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteCounters {
     /// Visits, counted.
     pub visits: u64,

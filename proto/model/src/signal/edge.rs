@@ -3,9 +3,10 @@
 //! Calls to what sends no spans (databases, foreign services) are sites, not edges.
 
 use super::{OperationId, Sketch};
+use serde::{Deserialize, Serialize};
 
 /// A caller's and a callee's operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EdgeKey {
     /// The span that called; none = from outside.
     pub caller: OperationId,
@@ -14,7 +15,7 @@ pub struct EdgeKey {
 }
 
 /// Calls over one edge.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeSummary {
     /// Calls, 16.16 weighted.
     pub weight: u64,

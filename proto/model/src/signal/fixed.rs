@@ -2,11 +2,15 @@
 //!
 //! Floating point is for what is shown, never for what is merged.
 
+use serde::{Deserialize, Serialize};
+
 /// Fraction bits of a [`Fixed`].
 pub const FIXED_FRACTION_BITS: u32 = 32;
 
 /// A signed number with 32 fraction bits: resolution 2.3e-10, range about 3e23.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Fixed(pub i128);
 
 impl Fixed {

@@ -2,8 +2,12 @@
 //!
 //! The hash and its seed are part of the stored format: changing either is a migration.
 
+use serde::{Deserialize, Serialize};
+
 /// A W3C trace id: 16 bytes, never all zero once accepted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct TraceId(pub [u8; 16]);
 
 /// A W3C span id: 8 bytes, never all zero once accepted; all zero as a parent means "root".

@@ -6,7 +6,9 @@ use super::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How the points of a series relate to one another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum Temporality {
     /// Each point stands for itself (gauges, and sums that may fall).
     #[default]

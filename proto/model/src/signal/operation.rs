@@ -33,7 +33,7 @@ impl std::fmt::Display for Operation {
 }
 
 /// Stands for an [`Operation`] inside one process; stored forms carry the operation itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OperationId(pub u32);
 
 impl OperationId {
@@ -42,7 +42,7 @@ impl OperationId {
 }
 
 /// Stands for a `service.version` inside one process. [`VersionId::NONE`] = not said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VersionId(pub u32);
 
 impl VersionId {
@@ -51,7 +51,7 @@ impl VersionId {
 }
 
 /// Stands for a metric series inside one process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeriesId(pub u32);
 
 /// Service name shown for spans whose resource has none (OpenTelemetry resource specification).

@@ -53,7 +53,7 @@ impl Category {
 
 /// A place where time is spent. For [`Category::Gap`], [`Category::Queue`] and [`Category::Callee`]
 /// `operation` is the caller's side and `peer` the callee's; else `peer` is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SiteKey {
     /// The operation whose span shows it.
     pub operation: OperationId,
@@ -75,7 +75,7 @@ pub enum Scope {
 }
 
 /// The entry operation side of a profile row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EntryKey {
     /// Whole traces or segments.
     pub scope: Scope,
@@ -90,7 +90,7 @@ pub struct EntryKey {
 }
 
 /// How many entries a key saw and how long they took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryValue {
     /// Entries, 16.16 weighted.
     pub weight: u64,
@@ -101,7 +101,7 @@ pub struct EntryValue {
 }
 
 /// What one site took below one entry key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathValue {
     /// Visits, 16.16 weighted.
     pub visits: u64,

@@ -9,6 +9,7 @@ mod bucket;
 mod few;
 mod form;
 mod paged;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod wire;

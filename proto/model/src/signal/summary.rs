@@ -3,6 +3,8 @@
 //! A summary holds sorted rows; the aggregator's own working tables are elsewhere, what is added to
 //! what in [`merge`].
 
+use serde::{Deserialize, Serialize};
+
 mod merge;
 mod rows;
 #[cfg(test)]
@@ -19,7 +21,7 @@ use super::{
 pub const EXEMPLARS: usize = 4;
 
 /// What rate, errors and duration are kept by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RedKey {
     /// Operation.
     pub operation: OperationId,
@@ -28,7 +30,7 @@ pub struct RedKey {
 }
 
 /// A trace that a number points at, chosen by lowest trace hash: the same whatever the order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Exemplar {
     /// Hash of the trace; the sort key.
     pub hash: u64,
@@ -39,7 +41,7 @@ pub struct Exemplar {
 }
 
 /// Rate, errors, duration of one operation and version in one window.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedSummary {
     /// Spans, counted.
     pub spans: u64,
@@ -116,7 +118,7 @@ impl RedSummary {
 }
 
 /// How long single visits of a site took.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteSummary {
     /// Visits, counted.
     pub visits: u64,
@@ -143,7 +145,7 @@ impl SiteSummary {
 }
 
 /// What one metric series did in one window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeriesSummary {
     /// Points.
     pub points: u64,
@@ -186,7 +188,7 @@ impl SeriesSummary {
 }
 
 /// An error type seen at an operation.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FaultKey {
     /// Where.
     pub operation: OperationId,
@@ -195,7 +197,7 @@ pub struct FaultKey {
 }
 
 /// All that one window saw. Rows are sorted by key and unique.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowSummary {
     /// The window.
     pub window: Window,

@@ -27,11 +27,13 @@ pub enum Reason {
     BadTime,
     /// A metric point that contradicts itself.
     BadPoint,
+    /// Of a batch whose sequence is older than its producer's window.
+    StaleSequence,
 }
 
 impl Reason {
     /// All reasons, in counter order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Malformed,
         Self::TooLarge,
         Self::BadEncoding,
@@ -41,6 +43,7 @@ impl Reason {
         Self::NegativeDuration,
         Self::BadTime,
         Self::BadPoint,
+        Self::StaleSequence,
     ];
 
     /// Label value.
@@ -55,12 +58,13 @@ impl Reason {
             Self::NegativeDuration => "negative_duration",
             Self::BadTime => "bad_time",
             Self::BadPoint => "bad_point",
+            Self::StaleSequence => "stale_sequence",
         }
     }
 }
 
 /// Counts by [`Reason`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonCounts([u64; Reason::ALL.len()]);
 
 impl ReasonCounts {
@@ -132,7 +136,7 @@ impl Rejections {
 }
 
 /// What became of the spans (or points) that were received.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fate {
     /// Arrived in a readable request.
     pub received: u64,
@@ -177,7 +181,7 @@ impl Fate {
 }
 
 /// Every counter of one aggregator or engine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Fate of spans.
     pub spans: Fate,

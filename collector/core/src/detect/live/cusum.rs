@@ -2,6 +2,7 @@
 
 use super::{Settings, TESTS};
 use crate::stats::{CHI_SQUARED_MEDIAN, median};
+use serde::{Deserialize, Serialize};
 
 /// The state of one test, and what it rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -37,7 +38,7 @@ impl Verdict {
 const MEMORY: usize = 64;
 
 /// A run of windows above what is expected.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Run {
     statistic: f64,
     since: u64,
@@ -46,7 +47,7 @@ struct Run {
 }
 
 /// The CUSUMs of one measure: each of [`TESTS`](super::TESTS) has its run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Cusum {
     runs: [Run; TESTS.len()],
     until: u64,

@@ -2,9 +2,10 @@
 
 use super::slow_limit;
 use crate::detect::counts::Counts;
+use serde::{Deserialize, Serialize};
 
 /// Windows put together: their durations, requests, failures, and how many they are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Part {
     pub(super) counts: Counts,
     pub(super) requests: u64,
@@ -27,7 +28,7 @@ impl Part {
 }
 
 /// Windows weighted by age.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Reference {
     counts: Counts,
     requests: f64,

@@ -11,6 +11,7 @@ use longpole_model::finding::{Confirmation, Direction, Measure, PlaceboRow, Regr
 use longpole_model::signal::{
     Operation, OperationId, RedSummary, Timestamp, Window, WindowSummary,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Windows that an alarm has to last at least.
@@ -18,7 +19,7 @@ const LAST: u64 = 2;
 /// Windows of which it is known when they were: a day of ten-second ones.
 const REMEMBERED: usize = 8_640;
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Series {
     live: Live,
     rate: Rate,
@@ -36,7 +37,7 @@ impl Series {
 }
 
 /// When windows were, by index; the latest ones.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Windows {
     latest: VecDeque<Window>,
     /// Windows that were let go.
@@ -62,8 +63,8 @@ impl Windows {
 }
 
 /// An alarm that has to last.
-#[derive(Debug)]
-struct Pending {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Pending {
     operation: OperationId,
     regression: Regression,
     /// What was raised; `None` of a rate.
@@ -75,10 +76,12 @@ struct Pending {
 pub type Alarmed = (OperationId, Regression);
 
 /// All series.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Watch {
     /// By operation id, which are given out in order.
     series: Vec<Option<Box<Series>>>,
+    /// Holds texts: stored beside the numbers.
+    #[serde(skip)]
     pending: Vec<Pending>,
     windows: Windows,
     placebo: Placebo,
@@ -188,6 +191,16 @@ impl Watch {
             r.confirmation = Confirmation::Unconfirmed;
         }
         out
+    }
+
+    /// Alarms that have to last, in the order in which they were raised.
+    pub(super) fn alarms(&self) -> &[Pending] {
+        &self.pending
+    }
+
+    /// Takes alarms back that an earlier life had raised.
+    pub(super) fn raise(&mut self, pending: Vec<Pending>) {
+        self.pending = pending;
     }
 
     /// Whether a series still stands in alarm.

@@ -35,6 +35,11 @@ impl Book {
         Self { cap: cap.max(1), entries: Vec::new(), evicted: 0, refused: 0 }
     }
 
+    /// The same book under another's cap.
+    pub fn capped(self, other: &Self) -> Self {
+        Self { cap: other.cap, ..self }
+    }
+
     /// Takes the findings of one tick: opens, merges, updates. At most one event an investigation,
     /// by id. The order of `findings` does not matter.
     pub fn observe(&mut self, now: Timestamp, findings: Vec<Finding>) -> Vec<Event> {

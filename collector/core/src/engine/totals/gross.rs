@@ -6,16 +6,20 @@ use longpole_model::signal::{
     Counters, EdgeCounters, EdgeKey, RedCounters, RedKey, SiteCounters, SiteKey, Tally,
     WindowSummary,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::hash::Hash;
 
 type Table<K, V> = HashMap<K, V, IdHash>;
 
 /// Sums by key.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Gross {
+    #[serde(with = "crate::sorted")]
     pub(super) red: Table<RedKey, RedCounters>,
+    #[serde(with = "crate::sorted")]
     pub(super) edges: Table<EdgeKey, EdgeCounters>,
+    #[serde(with = "crate::sorted")]
     pub(super) sites: Table<SiteKey, SiteCounters>,
     /// Counters of items.
     pub tally: Tally,

@@ -1,0 +1,49 @@
+//! The checkpoint: all that the log alone does not say, as of one place in it.
+//!
+//! Closed windows, detectors, investigations, events to be delivered, what came before, names, and the
+//! place from which the log has to be read again. Open windows and open spans are not in it: reading
+//! builds them. One frame with a checksum, two generations, replaced at once ([`Store`]). When one is
+//! taken, and what trims the log behind it, is the pipeline's business.
+
+pub mod frame;
+mod row;
+mod state;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use row::Row;
+pub use state::{Place, Scales, Seen, State, read, write};
+pub use store::{Found, Store};
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// Cut off, flipped, or no checkpoint.
+    #[error("the checkpoint is damaged: {0}")]
+    Damaged(&'static str),
+    /// A later version wrote it.
+    #[error(
+        "the checkpoint was written in format {format}, which needs a reader of format \
+         {oldest_reader}; this is a reader of format {}: upgrade, or name another folder with --data",
+        frame::FORMAT
+    )]
+    TooNew {
+        /// Format of the bytes.
+        format: u8,
+        /// Oldest reader they allow.
+        oldest_reader: u8,
+    },
+    /// Written under other settings.
+    #[error(
+        "the data folder was written with a window of {} ns, a lateness of {} ns and a horizon of {} ns. \
+         Windows cut otherwise cannot go on from it: start with the same settings, or name another \
+         folder with --data", .0.window, .0.lateness, .0.horizon
+    )]
+    Other(Scales),
+    /// It cannot be read.
+    #[error(
+        "cannot read the checkpoint: {0}. Is the disk whole, and may this user read the folder?"
+    )]
+    Disk(#[source] std::io::Error),
+}

@@ -1,0 +1,135 @@
+//! Restart and no restart give the same windows, totals and investigations. Damage is tried in [`damage`].
+
+mod damage;
+mod shop;
+
+use super::*;
+use longpole_core::engine::analyst::Analyst;
+use longpole_core::engine::{Engine, Mark, Settings, Told, reach};
+use longpole_core::limits::Limits;
+use longpole_model::finding::Event;
+use longpole_model::signal::*;
+use shop::log;
+
+fn limits() -> Limits {
+    let (window, lateness, settle) = (SECOND, SECOND, SECOND);
+    Limits { window, lateness, settle, horizon: 2 * SECOND, skew: SECOND, ..Limits::default() }
+}
+
+fn settings(shards: u32) -> Settings {
+    Settings { limits: limits(), shards, seed: 7, ..Settings::default() }
+}
+
+fn analyst() -> Analyst {
+    let tree = crate::specialists::default_tree().expect("the built-in tree");
+    Analyst::new(&limits(), tree, Vec::new(), None)
+}
+
+/// What a run has said.
+#[derive(Default)]
+struct Said {
+    windows: Vec<WindowSummary>,
+    events: Vec<Event>,
+}
+
+/// An engine and an analyst, and the marks laid on the way.
+struct Run {
+    engine: Engine,
+    analyst: Analyst,
+    /// Index of the next entry, and the place there.
+    marks: Vec<Place>,
+    said: Said,
+}
+
+impl Run {
+    fn new(shards: u32) -> Self {
+        let engine = Engine::new(settings(shards));
+        Self { engine, analyst: analyst(), marks: Vec::new(), said: Said::default() }
+    }
+
+    fn observe(&mut self, windows: Vec<WindowSummary>) {
+        for w in windows {
+            self.said.windows.push(w.clone());
+            let catalog = self.engine.catalog().clone();
+            self.said.events.extend(self.analyst.observe(w, &catalog));
+        }
+    }
+
+    /// Takes entry `n`.
+    fn take(&mut self, n: usize, (stamp, batch): &(Timestamp, Batch)) {
+        let windows = self.engine.advance(*stamp);
+        let closed = !windows.is_empty();
+        self.observe(windows);
+        if closed {
+            let (mark, seen) = (self.engine.mark(), Seen::default());
+            self.marks.push(Place { position: n as u64, mark, seen });
+        }
+        let windows = self.engine.ingest(batch.clone(), &Rejections::default(), Some(*stamp));
+        self.observe(windows);
+    }
+
+    /// A checkpoint by the newest mark that lies far enough back.
+    fn checkpoint(&self) -> Option<Vec<u8>> {
+        let told: Told = self.engine.told()?;
+        let far = |p: &&Place| p.mark.moment.now.plus(reach(&limits())) <= told.next;
+        let place = self.marks.iter().rev().find(far)?;
+        Some(write(&limits(), place, told, &self.analyst, Vec::new()).expect("a stored form"))
+    }
+
+    fn resume(shards: u32, body: &[u8]) -> (Self, usize) {
+        let state = read(body, &limits()).expect("own bytes");
+        let State { names, moment, shown, told, known, position, .. } = state;
+        let engine = Engine::resume(settings(shards), names, moment, &shown, told);
+        let mut analyst = analyst();
+        let (kept, words) = known.expect("just read");
+        analyst.resume(kept, words);
+        let run = Self { engine, analyst, marks: Vec::new(), said: Said::default() };
+        (run, position as usize)
+    }
+}
+
+fn names_of(mark: &Mark) -> usize {
+    mark.names.catalog().operations().len()
+}
+
+#[test]
+fn a_restart_anywhere_says_what_no_restart_says() {
+    let log = log();
+    for (shards, after) in [(1, 1), (3, 2)] {
+        let mut whole = Run::new(shards);
+        let mut cuts = Vec::new();
+        for (n, entry) in log.iter().enumerate() {
+            whole.take(n, entry);
+            // Every second somewhere else within it.
+            if n % 41 == 17 {
+                cuts.push((
+                    n + 1,
+                    whole.said.windows.len(),
+                    whole.said.events.len(),
+                    whole.checkpoint(),
+                ));
+            }
+        }
+        assert!(!whole.said.events.is_empty(), "the slow database is found");
+        assert!(whole.marks.last().is_some_and(|m| names_of(&m.mark) > 10));
+        let mut tried = 0;
+        for (_, _, events, body) in cuts.into_iter().step_by(9) {
+            let Some(body) = body else { continue };
+            tried += 1;
+            let (mut run, from) = Run::resume(after, &body);
+            for (n, entry) in log.iter().enumerate().skip(from) {
+                run.take(n, entry);
+            }
+            let told = read(&body, &limits()).expect("own bytes").told;
+            let rest = whole.said.windows.iter().filter(|w| w.window.start >= told.next);
+            assert!(run.said.windows.iter().eq(rest), "windows after {:?}", told.next);
+            let tail = &whole.said.events[whole.said.events.len() - run.said.events.len()..];
+            assert_eq!(run.said.events, tail, "{events} before");
+            let words = |run: &Run| serde_json::to_string(&run.analyst.words()).expect("a text");
+            assert_eq!(words(&run), words(&whole), "after {:?}", told.next);
+            let numbers = |run: &Run| postcard::to_stdvec(&run.analyst.numbers()).expect("a form");
+            assert!(numbers(&run) == numbers(&whole), "totals, detectors after {:?}", told.next);
+        }
+        assert!(tried >= 10, "{tried}");
+    }
+}

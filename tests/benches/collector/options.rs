@@ -20,7 +20,12 @@ pub struct Options {
     #[arg(value_enum, default_value = "table")]
     pub preset: Preset,
     /// Servers, in this order.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "longpole,prost,walk,drop")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "longpole,journal,prost,walk,drop"
+    )]
     pub servers: Vec<Server>,
     /// One scenario: this protocol.
     #[arg(long, value_enum)]

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Server {
     /// The real collector with its default settings.
     Longpole,
+    /// The same with a journal, in a folder of the system's for temporary files.
+    Journal,
     /// Floor: tonic builds prost's values; counted and dropped.
     Prost,
     /// Floor: tonic, every attribute read in place; rate, errors, durations by service, name, kind.
@@ -17,12 +19,13 @@ pub enum Server {
 
 impl Server {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Longpole, Self::Prost, Self::Walk, Self::Drop];
+    pub const ALL: [Self; 5] = [Self::Longpole, Self::Journal, Self::Prost, Self::Walk, Self::Drop];
 
     /// As on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Longpole => "longpole",
+            Self::Journal => "journal",
             Self::Prost => "prost",
             Self::Walk => "walk",
             Self::Drop => "drop",
@@ -32,7 +35,7 @@ impl Server {
     /// Seconds until all of its work is under way: the collector evaluates a trace five seconds after
     /// its last span came. Measured before that, it would seem faster than it is.
     pub fn settles(self) -> u64 {
-        if self == Self::Longpole { 5 } else { 0 }
+        if matches!(self, Self::Longpole | Self::Journal) { 5 } else { 0 }
     }
 }
 

@@ -42,7 +42,11 @@ pub fn run(args: Args) -> Result<(), String> {
     };
     runtime.block_on(async {
         match args.server {
-            Server::Longpole => longpole::run(args.shards, stop).await,
+            Server::Longpole => longpole::run(args.shards, None, stop).await,
+            Server::Journal => {
+                let folder = tempfile::tempdir().map_err(|e| format!("no folder: {e}"))?;
+                longpole::run(args.shards, Some(folder.path()), stop).await
+            }
             Server::Prost => floor::run(floor::Work::Prost, stop).await,
             Server::Walk => floor::run(floor::Work::Walk(Default::default()), stop).await,
             Server::Drop => floor::run(floor::Work::Drop, stop).await,

@@ -1,14 +1,20 @@
 //! The collector itself, with the settings that it has when nothing is configured.
 
 use super::{ANY, announce};
-use longpole_collector::collector::{Collector, Setup};
+use longpole_collector::collector::{Collector, Folder, Setup};
 use longpole_collector::ingest::otlp::DecodeLimits;
 use longpole_collector::specialists;
 use longpole_core::engine::Settings;
 use longpole_exporters::prometheus::Dialect;
+use std::path::Path;
+use std::time::Duration;
 
 /// Serves until told to stop.
-pub async fn run(shards: u32, stop: impl Future<Output = ()>) -> Result<(), String> {
+pub async fn run(
+    shards: u32,
+    data: Option<&Path>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), String> {
     let setup = Setup {
         grpc: ANY,
         http: ANY,
@@ -18,9 +24,15 @@ pub async fn run(shards: u32, stop: impl Future<Output = ()>) -> Result<(), Stri
         tree: specialists::default_tree().map_err(|e| e.to_string())?,
         dialects: vec![Dialect::Otel],
         webhooks: Vec::new(),
+        durable: data.map(|path| Folder { path: path.into(), bytes: 8 << 30 }),
     };
     let collector = Collector::bind(setup).await.map_err(|e| e.to_string())?;
     let at = collector.addresses;
-    announce(at.grpc, at.http, Some(at.listen));
+    let waits = Duration::from_millis(if data.is_some() { 500 } else { 0 });
+    tokio::spawn(async move {
+        // With a journal the doors open a moment later: there is nothing to be read again.
+        tokio::time::sleep(waits).await;
+        announce(at.grpc, at.http, Some(at.listen));
+    });
     collector.run(stop).await.map_err(|e| e.to_string())
 }

@@ -1,0 +1,197 @@
+//! Faults of a collector with a journal: killed under load, told to stop under load, its disk full. An
+//! oracle hands out batches, remembers each acknowledgement, and judges the account at the end.
+//!
+//! Each test prints its figure. What a crash may do to single bytes is tried beside the code; here are real
+//! processes.
+
+mod cost;
+mod oracle;
+
+use longpole_tests::collector::{Collector, wait_until};
+use longpole_tests::exposition::sum;
+use longpole_tests::spans::{request, span};
+use oracle::{Dice, Oracle};
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Kills; a long run says more with LONGPOLE_KILLS.
+const KILLS: u64 = 20;
+const SENDERS: u64 = 4;
+
+const QUICK: [&str; 8] = ["--window", "1s", "--lateness", "1s", "--horizon", "1s", "--shards", "2"];
+
+fn start(data: &str, more: &[&str]) -> Collector {
+    let mut arguments = vec!["--data", data];
+    arguments.extend(QUICK);
+    arguments.extend(more);
+    Collector::start(&arguments)
+}
+
+/// Waits until it takes requests; meanwhile no scrape may see less than there was.
+fn serving(collector: &Collector) {
+    wait_until(Duration::from_secs(30), "the journal is read again", || {
+        let (ready, scrape) = (collector.get("/readyz").status, collector.get("/metrics").status);
+        assert!(ready == 200 || ready == 503);
+        ready == 200 && scrape == 200
+    });
+}
+
+fn say(line: &str) {
+    // Captured output is not seen; a figure has to be.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+#[test]
+fn killed_under_load_nothing_acknowledged_is_lost_or_counted_twice() {
+    let kills = std::env::var("LONGPOLE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
+    let temp = tempfile::tempdir().expect("a folder");
+    let data = temp.path().to_str().expect("a path");
+    let (oracle, mut dice) = (Oracle::new(), Dice(0xdead_5eed));
+    let mut restarts = Vec::new();
+    let (mut counted, mut checkpoints) = (0, 0);
+    std::thread::scope(|scope| {
+        for sender in 0..SENDERS {
+            let oracle = &oracle;
+            scope.spawn(move || oracle.send(sender));
+        }
+        for kill in 0..=kills {
+            let began = Instant::now();
+            let collector = start(data, &[]);
+            serving(&collector);
+            restarts.push(began.elapsed());
+            let text = collector.metrics();
+            let calls = sum(&text, "traces_span_metrics_calls_total", &[]) as u64;
+            assert!(calls >= counted, "a counter went back: {calls} after {counted}");
+            oracle.at(Some(collector.http));
+            if kill == kills {
+                oracle.stop.store(true, Ordering::Relaxed);
+                wait_until(Duration::from_secs(30), "the last batches are acknowledged", || {
+                    let of = |n: &AtomicU64| n.load(Ordering::Relaxed);
+                    of(&oracle.spans) == of(&oracle.acknowledged)
+                });
+                let (spans, duplicate) = oracle.judge(&collector);
+                restarts.sort();
+                let (median, worst) = (restarts[restarts.len() / 2], restarts[restarts.len() - 1]);
+                say(&format!(
+                    "F1: {kills} kills, {spans} spans acknowledged: 0 lost, 0 twice; {duplicate} came \
+                     again and were known, {} requests unsure, {checkpoints} checkpoints; restart to \
+                     serving {median:?}, worst {worst:?}",
+                    oracle.again.load(Ordering::Relaxed)
+                ));
+                collector.terminate();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(300 + dice.below(2_500)));
+            let text = collector.metrics();
+            counted = sum(&text, "traces_span_metrics_calls_total", &[]) as u64;
+            checkpoints += sum(&text, "longpole_checkpoints_total", &[]) as u64;
+            std::thread::sleep(Duration::from_millis(dice.below(40)));
+            oracle.at(None);
+            // SIGKILL.
+            drop(collector);
+        }
+    });
+    assert!(kills < 15 || checkpoints > 0, "no checkpoint was ever written");
+}
+
+#[test]
+fn told_to_stop_under_load_it_ends_in_order_and_goes_on() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let data = temp.path().to_str().expect("a path");
+    let oracle = Oracle::new();
+    let mut worst = Duration::ZERO;
+    std::thread::scope(|scope| {
+        for sender in 0..SENDERS {
+            let oracle = &oracle;
+            scope.spawn(move || oracle.send(sender));
+        }
+        for life in 0..4u64 {
+            let collector = start(data, &[]);
+            serving(&collector);
+            oracle.at(Some(collector.http));
+            if life == 3 {
+                oracle.stop.store(true, Ordering::Relaxed);
+                wait_until(Duration::from_secs(30), "the last batches are acknowledged", || {
+                    let of = |n: &AtomicU64| n.load(Ordering::Relaxed);
+                    of(&oracle.spans) == of(&oracle.acknowledged)
+                });
+                let (spans, _) = oracle.judge(&collector);
+                say(&format!("F17: 3 stops under load, {spans} spans: 0 lost; slowest {worst:?}"));
+                collector.terminate();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1_500));
+            let began = Instant::now();
+            collector.terminate();
+            worst = worst.max(began.elapsed());
+            oracle.at(None);
+        }
+    });
+    assert!(worst < Duration::from_secs(10));
+}
+
+#[test]
+fn a_full_journal_takes_nothing_and_recovers() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let config = temp.path().join("longpole.yaml");
+    std::fs::write(&config, "journal:\n  max_bytes: 1MiB\n").expect("written");
+    let data = temp.path().join("data");
+    let data = data.to_str().expect("a path");
+    let collector = start(data, &["--config", config.to_str().expect("a path")]);
+    serving(&collector);
+    let headers = [("Content-Type", "application/x-protobuf")];
+    let mut acknowledged = 0;
+    let refused = loop {
+        let body = request("faulty", (0..100).map(|_| span("op")).collect());
+        let answer = collector.post("/v1/traces", &headers, &body);
+        if answer.status != 200 {
+            break answer;
+        }
+        acknowledged += 100;
+        assert!(acknowledged < 1_000_000, "the cap does not hold");
+    };
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert_eq!(refused.header("Retry-After"), Some("1"));
+    let ready = collector.get("/readyz");
+    assert_eq!(ready.status, 503, "{}", ready.text());
+    assert!(ready.text().contains("journal.max_bytes"), "{}", ready.text());
+    assert_eq!(collector.account("spans"), acknowledged, "what was refused is not counted");
+    let began = Instant::now();
+    // Checkpoints let go of old segments: two of them, each with what lies behind it in log time.
+    wait_until(Duration::from_secs(60), "requests are taken again", || {
+        let body = request("faulty", (0..100).map(|_| span("op")).collect());
+        let taken = collector.post("/v1/traces", &headers, &body).status == 200;
+        acknowledged += if taken { 100 } else { 0 };
+        taken && collector.get("/readyz").status == 200
+    });
+    say(&format!("F7: full at 1 MiB, taken again after {:?}", began.elapsed()));
+    assert_eq!(collector.account("spans"), acknowledged);
+    drop(collector);
+    let collector = start(data, &["--config", config.to_str().expect("a path")]);
+    serving(&collector);
+    assert_eq!(collector.account("spans"), acknowledged, "after a kill");
+    collector.terminate();
+}
+
+#[test]
+fn one_folder_one_collector() {
+    let temp = tempfile::tempdir().expect("a folder");
+    let data = temp.path().to_str().expect("a path");
+    let first = start(data, &[]);
+    let second = longpole_tests::binary::run(&[
+        "collector",
+        "--data",
+        data,
+        "--grpc",
+        "127.0.0.1:0",
+        "--http",
+        "127.0.0.1:0",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(2), "{said}");
+    assert!(said.contains("in use by another process"), "{said}");
+    first.terminate();
+}

@@ -9,10 +9,10 @@ use prost::Message;
 #[test]
 fn invalid_utf8_is_replaced_and_counted() {
     let c = collector();
-    let message = request_with(&span(""), &field(5, b"caf\xe9 \xff\xfe"));
-    let answer = grows(&c, "longpole_replaced_texts_total", &[], 1.0, || post(&c, &message));
+    let message = || request_with(&span(""), &field(5, b"caf\xe9 \xff\xfe"));
+    let answer = grows(&c, "longpole_replaced_texts_total", &[], 1.0, || post(&c, &message()));
     assert_eq!(answer.status, 200);
-    let reply = grows(&c, "longpole_replaced_texts_total", &[], 1.0, || call(&c, &message));
+    let reply = grows(&c, "longpole_replaced_texts_total", &[], 1.0, || call(&c, &message()));
     assert_eq!(reply.code, Some(code::OK));
     let name = "caf\u{fffd} \u{fffd}\u{fffd}";
     assert_eq!(c.sum("traces_span_metrics_calls_total", &[("span_name", name)]), 2.0);

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod collector;
 pub mod commands;
 pub mod config;
+pub mod dedupe;
 pub mod door;
 pub mod ingest;
 pub mod log;

@@ -116,7 +116,9 @@ impl Door {
             let taken = self.pipeline.submit(signal, payload, batch, &rejections, None).await;
             taken.map_err(|refused| {
                 match &refused {
-                    Refused::Overload { .. } | Refused::Closing => self.own.overloaded(transport),
+                    Refused::Overload { .. } | Refused::Behind { .. } | Refused::Closing => {
+                        self.own.overloaded(transport);
+                    }
                     Refused::Log(_) => self.refuse(transport, Reason::TooLarge),
                 }
                 Denied::Later(refused.to_string())

@@ -8,10 +8,12 @@
 mod analyst;
 mod budget;
 mod intake;
+mod logged;
 mod queue;
 mod shard;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use crate::clock::WallClock;
 use crate::ingest::otlp::Signal;
@@ -31,9 +33,15 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use analyst::State;
+pub use logged::Room;
+pub use time::LogTime;
 
 /// Bytes of requests between the doors and the shards.
 pub const QUEUE_BYTES: usize = 128 << 20;
+
+/// Requests from now are refused while the streams are read from further back than this: every window
+/// between would stay open.
+const MOST_BEHIND: Duration = Duration::from_secs(60);
 
 /// A request waits this long for room.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -46,6 +54,15 @@ pub enum Refused {
     Overload {
         /// Bytes that wait.
         queued: usize,
+    },
+    /// The streams are read from further back than a request from now can wait for.
+    #[error(
+        "the collector is {seconds} s behind in its streams and works them off first; send again in a \
+         second"
+    )]
+    Behind {
+        /// How far.
+        seconds: u64,
     },
     /// It is shutting down.
     #[error("the collector is shutting down; send again in a second")]
@@ -146,12 +163,13 @@ impl Pipeline {
         rejections: &Rejections,
         producer: Option<Producer>,
     ) -> Result<(), Refused> {
-        let bytes = payload.len() + size_of::<Batch>() + batch.spans.len() * 64;
-        let Some(room) = Budget::wait(&self.budget, bytes, PATIENCE).await else {
-            return Err(Refused::Overload { queued: self.budget.used() });
-        };
+        let behind = self.doors.time.behind(self.clock.now());
+        if behind > MOST_BEHIND {
+            return Err(Refused::Behind { seconds: behind.as_secs() });
+        }
+        let room = self.room(payload.len(), &batch).await?;
         let record = Record { signal, producer, payload };
-        self.doors.take(batch, rejections, record, room, self.clock)
+        self.doors.take(batch, rejections, record, room.into_inner(), self.clock)
     }
 
     /// Counts a request that could not be read.

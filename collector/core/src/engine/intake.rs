@@ -65,6 +65,11 @@ impl Intake {
         self.refused.get_or_insert_default().requests.add(reason, 1);
     }
 
+    /// Counts what never becomes work: items of a request that is set aside as a whole.
+    pub fn count(&mut self, set_aside: &Tally) {
+        self.refused.get_or_insert_default().merge(set_aside);
+    }
+
     /// Prepares a request. With a `stamp` (a log's), time has been moved there before ([`Self::tick`]);
     /// without one (a recording), it arrives at the greatest end so far and moves time afterwards.
     /// `dealt` is [`Dealt::new`] of its spans, made outside where many wait for this.

@@ -7,6 +7,7 @@ use super::Refused;
 use super::budget::Reserved;
 use super::queue::Queue;
 use super::shard::{Arrived, Job};
+use super::time::LogTime;
 use crate::clock::WallClock;
 use crate::log::{Log, MemoryLog, Record};
 use longpole_core::aggregate::Dealt;
@@ -19,6 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Doors {
     ordered: Mutex<Ordered>,
     queues: Vec<Arc<Queue<Job>>>,
+    /// How far all logs have come.
+    pub time: LogTime,
 }
 
 struct Ordered {
@@ -32,7 +35,7 @@ impl Doors {
         let ordered =
             Ordered { log: MemoryLog::default(), intake: Intake::new(settings), open: true };
         let queues = (0..settings.shards.max(1)).map(|_| Arc::default()).collect();
-        Self { ordered: Mutex::new(ordered), queues }
+        Self { ordered: Mutex::new(ordered), queues, time: LogTime::default() }
     }
 
     /// One queue a shard.
@@ -53,16 +56,52 @@ impl Doors {
         room: Reserved,
         clock: WallClock,
     ) -> Result<(), Refused> {
-        let shards = self.queues.len() as u32;
-        let dealt = Dealt::new(&batch.spans, shards);
+        let dealt = Dealt::new(&batch.spans, self.queues.len() as u32);
         let mut ordered = self.ordered();
         if !ordered.open {
             return Err(Refused::Closing);
         }
         let stamp = ordered.log.append(record, clock.now())?.stamp;
+        if let Some(tick) = ordered.intake.tick(self.time.at(stamp)) {
+            self.tell(&tick);
+        }
+        self.deal(&mut ordered, batch, dealt, rejections, stamp, room);
+        Ok(())
+    }
+
+    /// Takes what stands in a log of its own already, with the stamp that it has there. The time of
+    /// the streams is moved there first.
+    pub fn take_logged(
+        &self,
+        batch: Batch,
+        rejections: &Rejections,
+        stamp: Timestamp,
+        room: Reserved,
+    ) -> Result<(), Refused> {
+        let dealt = Dealt::new(&batch.spans, self.queues.len() as u32);
+        let mut ordered = self.ordered();
+        if !ordered.open {
+            return Err(Refused::Closing);
+        }
+        self.time.hold(stamp);
         if let Some(tick) = ordered.intake.tick(stamp) {
             self.tell(&tick);
         }
+        self.deal(&mut ordered, batch, dealt, rejections, stamp, room);
+        Ok(())
+    }
+
+    /// To each shard that has a part in it.
+    fn deal(
+        &self,
+        ordered: &mut Ordered,
+        batch: Batch,
+        dealt: Dealt,
+        rejections: &Rejections,
+        stamp: Timestamp,
+        room: Reserved,
+    ) {
+        let shards = self.queues.len() as u32;
         let work = ordered.intake.work(batch, dealt, rejections, Some(stamp));
         let arrived = Arc::new(Arrived { work, _room: room });
         for (shard, queue) in (0u32..).zip(&self.queues) {
@@ -70,7 +109,6 @@ impl Doors {
                 queue.push(Job::Work(Arc::clone(&arrived)));
             }
         }
-        Ok(())
     }
 
     fn tell(&self, tick: &Tick) {
@@ -82,7 +120,7 @@ impl Doors {
     /// Moves log time while nothing comes in.
     pub fn tick(&self, now: Timestamp) {
         let mut ordered = self.ordered();
-        if let Some(tick) = ordered.intake.tick(now) {
+        if let Some(tick) = ordered.intake.tick(self.time.at(now)) {
             self.tell(&tick);
         }
     }
@@ -90,6 +128,11 @@ impl Doors {
     /// Counts a request that could not be read.
     pub fn refuse(&self, reason: Reason) {
         self.ordered().intake.refuse(reason);
+    }
+
+    /// Counts a request that is set aside.
+    pub fn count(&self, set_aside: &Tally) {
+        self.ordered().intake.count(set_aside);
     }
 
     /// Asks every shard what is open, all at the same place of the log; gives back the names and

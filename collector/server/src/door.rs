@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use decoders::Decoders;
+pub(crate) use inflate::gunzip;
 pub use inflate::{Encoding, InflateError, inflate_aside};
 
 /// When a sender should try again.
@@ -36,6 +37,8 @@ pub enum Transport {
     Grpc,
     /// OTLP/HTTP.
     Http,
+    /// Streams in Redis.
+    Redis,
 }
 
 impl Transport {
@@ -44,6 +47,7 @@ impl Transport {
         match self {
             Self::Grpc => "grpc",
             Self::Http => "http",
+            Self::Redis => "redis",
         }
     }
 }

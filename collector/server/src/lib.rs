@@ -15,6 +15,7 @@ pub mod net;
 pub mod outbox;
 pub mod own;
 pub mod pipeline;
+pub mod redis;
 mod secret;
 pub mod serve;
 pub mod specialists;

@@ -9,6 +9,7 @@ use crate::net::{self, ListenError, Port};
 use crate::outbox::{self, Outbox, OutboxError, Target};
 use crate::own::Own;
 use crate::pipeline::Pipeline;
+use crate::redis::{self, Streams};
 use crate::serve::{self, Web};
 use axum::Router;
 use longpole_core::engine::Settings;
@@ -49,6 +50,8 @@ pub struct Setup {
     pub dialects: Vec<Dialect>,
     /// Who is told of investigations.
     pub webhooks: Vec<Target>,
+    /// Redis whose streams are read.
+    pub redis: Option<redis::Settings>,
 }
 
 /// Where a collector listens.
@@ -62,7 +65,7 @@ pub struct Addresses {
     pub listen: SocketAddr,
 }
 
-/// Why a collector did not start.
+/// Why a collector did not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A port.
@@ -74,6 +77,12 @@ pub enum StartError {
     /// The outbox.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// A Redis that must not be used.
+    #[error("cannot read streams from {0}: {1}")]
+    Redis(String, redis::Unfit),
+    /// A stream was taken over by another collector.
+    #[error("{0}")]
+    Fenced(String),
     /// Two metrics of one name.
     #[error("cannot register own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -135,6 +144,7 @@ impl Collector {
             decoders: Arc::default(),
             own: Arc::clone(&own),
         };
+        let streams = prepared(&setup.settings, setup.redis, &door).await?;
         let draining = Arc::new(AtomicBool::new(false));
         let web = Web {
             pipeline: pipeline.clone(),
@@ -143,6 +153,7 @@ impl Collector {
             listen: addresses.listen,
             draining: Arc::clone(&draining),
             outbox: outbox.clone(),
+            redis: streams.as_ref().map(|(_, state)| state.clone()),
         };
         let (health, reporter) = health().await;
         let [on_grpc, on_http, on_web] = listeners;
@@ -156,13 +167,20 @@ impl Collector {
         ];
         let page = tokio::spawn(net::serve(on_web, Port::Web, page, own.clone(), web_ends));
 
-        stop.await;
+        let mut reading = streams.map(|(streams, _)| streams.start());
+        let fenced = tokio::select! {
+            () = stop => None,
+            why = redis::fenced(reading.as_mut()) => Some(why),
+        };
         tracing::info!("draining");
         draining.store(true, Ordering::Release);
         for service in grpc::SERVICES {
             reporter.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
         }
         end_doors.send_replace(true);
+        if let Some(reading) = reading {
+            reading.stop(DRAIN).await;
+        }
         let _ = tokio::time::timeout(DRAIN, async {
             for door in doors {
                 let _ = door.await;
@@ -178,8 +196,22 @@ impl Collector {
         }
         end_web.send_replace(true);
         let _ = tokio::time::timeout(Duration::from_secs(1), page).await;
-        Ok(())
+        fenced.map_or(Ok(()), |why| Err(StartError::Fenced(why)))
     }
+}
+
+/// The door of streams, after a first look at its Redis.
+async fn prepared(
+    settings: &Settings,
+    redis: Option<redis::Settings>,
+    door: &Door,
+) -> Result<Option<(Streams, redis::State)>, StartError> {
+    let Some(redis) = redis else { return Ok(None) };
+    let shown = redis.address.shown().to_owned();
+    let state = redis::State::new(door.own.streams()?, &shown);
+    let streams = Streams::new(redis, &settings.limits, settings.origin, door, &state);
+    streams.prepare().await.map_err(|unfit| StartError::Redis(shown, unfit))?;
+    Ok(Some((streams, state)))
 }
 
 /// The standard health service, serving for each OTLP service.

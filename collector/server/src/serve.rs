@@ -31,6 +31,8 @@ pub struct Web {
     pub listen: SocketAddr,
     /// What was told to whom.
     pub outbox: OutboxHandle,
+    /// The door of streams, where there is one.
+    pub redis: Option<crate::redis::State>,
     /// Set once the process drains.
     pub draining: Arc<AtomicBool>,
 }
@@ -57,6 +59,7 @@ async fn index() -> &'static str {
      /api/v1/investigations   what got slow, whose it is, what kind, who gets it\n\
      /api/v1/changes          deploys, config, flags, scaling (POST to declare one)\n\
      /api/v1/outbox           what was told to webhooks, and what could not be\n\
+     /api/v1/streams          the streams in Redis: whose they are, how far they were read\n\
      /api/v1/openapi.json     the API's description\n\
      /healthz /readyz         alive, ready\n"
 }

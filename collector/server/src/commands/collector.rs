@@ -2,11 +2,12 @@
 
 use super::{CommandError, exit};
 use crate::collector::{Collector, Setup};
-use crate::config::{Config, Log, LogFormat, LogLevel, Overrides};
+use crate::config::{self, Config, Log, LogFormat, LogLevel, Overrides};
 use crate::ingest::otlp::DecodeLimits;
-use crate::{secret, specialists};
+use crate::{redis, secret, specialists};
 use longpole_core::engine::Settings;
 use longpole_core::limits::Limits;
+use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
@@ -50,6 +51,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         tree: specialists::load(config.specialists.as_deref())?,
         dialects: config.metrics.dialects,
         webhooks: config.webhooks,
+        redis: redis(config.redis)?,
     };
     if config.data.is_some() {
         tracing::warn!("data: nothing is kept there by this version; durability is none");
@@ -68,6 +70,29 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         collector.run(told_to_stop()).await?;
         Ok(exit::OK)
     })
+}
+
+/// The door of streams, where one is asked for, with the files that it needs.
+fn redis(set: config::Redis) -> Result<Option<redis::Settings>, CommandError> {
+    let Some(mut address) = set.url else { return Ok(None) };
+    let read = |key: &str, path: &Path| {
+        std::fs::read(path).map_err(|e| {
+            let path = path.display();
+            CommandError::Usage(format!("cannot read {path}, which {key} names: {e}"))
+        })
+    };
+    if let Some(path) = set.password_file {
+        let text = read("redis.password_file", &path)?;
+        address = address.with_password(String::from_utf8_lossy(&text).trim_end());
+    }
+    if let Some(path) = set.ca_file {
+        address = address.with_authority(read("redis.ca_file", &path)?);
+    }
+    Ok(Some(redis::Settings {
+        address,
+        streams: (set.streams > 0).then_some(set.streams),
+        accept_eviction: set.eviction == config::Eviction::Accept,
+    }))
 }
 
 /// Log lines to standard error; a line is an event, control characters are escaped.

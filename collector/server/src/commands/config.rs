@@ -14,7 +14,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Print every setting as it would be used
-    Show(Show),
+    Show(Box<Show>),
     /// Print the JSON Schema of the configuration file
     Schema,
 }

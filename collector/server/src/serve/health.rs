@@ -23,19 +23,29 @@ pub async fn ready(State(web): State<Web>) -> (StatusCode, Json<Value>) {
     let draining = web.draining.load(Ordering::Acquire);
     let engine = tokio::time::timeout(ANSWER, web.pipeline.ask(|_| ())).await;
     let filled = web.pipeline.queued_bytes() as f64 / crate::pipeline::QUEUE_BYTES as f64;
+    let (redis_up, caught_up, why) = match &web.redis {
+        Some(redis) => redis.health(),
+        None => (true, true, None),
+    };
     let checks = [
         ("accepting", !draining, "the collector is shutting down"),
         ("engine", matches!(engine, Ok(Some(()))), "the engine does not answer within 2 s"),
         ("queue", filled < FULL, "the queue between doors and engine is full"),
+        // Without Redis OTLP is taken all the same.
+        ("streams", !redis_up || caught_up, "what stood in the streams at the start is read first"),
     ];
     let ready = checks.iter().all(|(_, ok, _)| *ok);
-    let list: Vec<Value> = checks
+    let mut list: Vec<Value> = checks
         .iter()
         .map(|(name, ok, why)| match ok {
             true => json!({ "check": name, "ok": true }),
             false => json!({ "check": name, "ok": false, "why": why }),
         })
         .collect();
+    if let Some(why) = why.filter(|_| web.redis.is_some()) {
+        // Said, and no reason to send nothing: the other doors are open.
+        list.push(json!({ "check": "redis", "ok": false, "required": false, "why": why }));
+    }
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(json!({ "ready": ready, "checks": list, "durability": "none" })))
 }

@@ -14,6 +14,9 @@ pub async fn scrape(State(web): State<Web>) -> Response {
     let (evicted, _) = web.pipeline.log_figures();
     web.own.evicted.inc_by(evicted.saturating_sub(web.own.evicted.get()));
     web.own.queued.set(i64::try_from(web.pipeline.queued_bytes()).unwrap_or(i64::MAX));
+    if let Some(redis) = &web.redis {
+        redis.refresh(web.pipeline.now());
+    }
     let mut all = families(&totals, &investigations, &web.dialects);
     all.extend(web.own.families());
     ([(CONTENT_TYPE, TEXT)], encode(&all)).into_response()

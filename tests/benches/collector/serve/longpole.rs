@@ -18,6 +18,8 @@ pub async fn run(shards: u32, stop: impl Future<Output = ()>) -> Result<(), Stri
         tree: specialists::default_tree().map_err(|e| e.to_string())?,
         dialects: vec![Dialect::Otel],
         webhooks: Vec::new(),
+        redis: None,
+        redis: None,
     };
     let collector = Collector::bind(setup).await.map_err(|e| e.to_string())?;
     let at = collector.addresses;

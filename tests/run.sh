@@ -57,7 +57,7 @@ sdks() {
     install python tests/foreign/python/requirements.txt python_sdk &&
         install node tests/foreign/node/package.json node_sdk
 }
-say "SDKs of other languages, Prometheus"
+say "SDKs of other languages, Prometheus, Redis"
 if sdks; then
     export LONGPOLE_REQUIRE_FOREIGN=1
 else
@@ -67,6 +67,12 @@ if command -v prometheus >/dev/null || debian prometheus; then
     export LONGPOLE_REQUIRE_PROMETHEUS=1
 else
     echo "!! Prometheus cannot be installed: tests/tests/prometheus_scrape.rs is SKIPPED"
+fi
+
+if command -v redis-server >/dev/null || debian redis-server; then
+    export LONGPOLE_REQUIRE_REDIS=1
+else
+    echo "!! redis-server cannot be installed: tests/tests/faults_redis is SKIPPED"
 fi
 
 # Binaries and tests at once: built apart, half of the dependencies are built twice, since the tests ask more

@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 
 /// Tries before an entry that breaks its reader off is given up.
 const TRIES: u32 = 3;
+/// Most bytes of an entry's request, unpacked: 64 times what an entry may be, where telemetry packs to a
+/// quarter or a tenth. More of it would only make bombs dear for those that come behind them.
+const UNPACKED: usize = 64 * road::ENTRY_BYTES;
 /// The queue behind is full: asked again after this time.
 const FULL: Duration = Duration::from_millis(20);
 
@@ -95,7 +98,7 @@ fn request(door: &Door, shard: u32, id: EntryId, fields: &[Vec<u8>]) -> Result<R
     let payload: Cow<[u8]> = match entry.encoding {
         Encoding::Identity => entry.otlp.into(),
         _ => {
-            let unpacked = gunzip(entry.otlp, door.limits.bytes);
+            let unpacked = gunzip(entry.otlp, door.limits.bytes.min(UNPACKED));
             let dead = |e: InflateError| match e {
                 InflateError::TooLarge(_) => Dead::TooLarge(e.to_string()),
                 InflateError::Broken(..) => Dead::BadEncoding(e.to_string()),

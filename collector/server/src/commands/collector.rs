@@ -53,11 +53,20 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         webhooks: config.webhooks,
         redis: redis(config.redis)?,
     };
+    if config.data.is_some() && setup.redis.is_some() {
+        // Positions in Redis say what was counted in memory; a state on disk that is older would lose
+        // what lies between.
+        let both = "\"data\" and \"redis.url\" do not go together in this version: streams are kept by \
+                    Redis. Leave \"data\" out, or run a second collector for OTLP";
+        return Err(CommandError::Usage(both.into()));
+    }
     if config.data.is_some() {
         tracing::warn!("data: nothing is kept there by this version; durability is none");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        // Before anything is asked of others: an end that is asked for meanwhile is an orderly one.
+        let stop = told_to_stop();
         let collector = Collector::bind(setup).await?;
         let at = collector.addresses;
         tracing::info!(
@@ -67,7 +76,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
             durability = "none",
             "collecting; a restart begins anew: acknowledged spans live in memory only"
         );
-        collector.run(told_to_stop()).await?;
+        collector.run(stop).await?;
         Ok(exit::OK)
     })
 }
@@ -116,16 +125,17 @@ fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The first SIGTERM or SIGINT. The second ends the process at once.
-async fn told_to_stop() {
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-    tokio::spawn(async move {
+/// The first SIGTERM or SIGINT, from this call on. The second ends the process at once.
+fn told_to_stop() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut term), Ok(mut int)) = signals else {
+            return std::future::pending().await;
+        };
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-        std::process::exit(130);
-    });
+        tokio::spawn(async move {
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            std::process::exit(130);
+        });
+    }
 }

@@ -125,6 +125,11 @@ impl Collector {
         line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
     }
 
+    /// How it ended, once it has.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().expect("a child")
+    }
+
     /// SIGTERM; it must end well within ten seconds.
     pub fn terminate(mut self) {
         let sent = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();

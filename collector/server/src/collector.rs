@@ -13,6 +13,7 @@ use crate::net::{self, ListenError, Port};
 use crate::outbox::{self, Outbox, OutboxError, Target};
 use crate::own::Own;
 use crate::pipeline::{Durable, DurableError, Pipeline};
+use crate::redis::{self, Streams};
 use crate::serve::{self, Web};
 use longpole_core::engine::Settings;
 use longpole_core::engine::analyst::Analyst;
@@ -56,6 +57,8 @@ pub struct Setup {
     pub webhooks: Vec<Target>,
     /// Where what is acknowledged is kept; `None` = in memory.
     pub durable: Option<Folder>,
+    /// Redis whose streams are read.
+    pub redis: Option<redis::Settings>,
 }
 
 /// A folder for what must outlive the process.
@@ -78,7 +81,7 @@ pub struct Addresses {
     pub listen: SocketAddr,
 }
 
-/// Why a collector did not start.
+/// Why a collector did not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A port.
@@ -93,6 +96,12 @@ pub enum StartError {
     /// What an earlier life left.
     #[error(transparent)]
     Durable(#[from] DurableError),
+    /// A Redis that must not be used.
+    #[error("cannot read streams from {0}: {1}")]
+    Redis(String, redis::Unfit),
+    /// A stream was taken over by another collector.
+    #[error("{0}")]
+    Fenced(String),
     /// Two metrics of one name.
     #[error("cannot register own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -172,6 +181,7 @@ impl Collector {
             own: Arc::clone(&own),
             control: Arc::clone(&control),
         };
+        let streams = prepared(&setup.settings, setup.redis, &door).await?;
         let draining = Arc::new(AtomicBool::new(false));
         let web = Web {
             pipeline: pipeline.clone(),
@@ -181,6 +191,7 @@ impl Collector {
             draining: Arc::clone(&draining),
             outbox: outbox.clone(),
             control,
+            redis: streams.as_ref().map(|(_, state)| state.clone()),
         };
         let (health, reporter) = health::service(&pipeline).await;
         let [on_grpc, on_http, on_web] = listeners;
@@ -194,13 +205,20 @@ impl Collector {
         ];
         let page = tokio::spawn(net::serve(on_web, Port::Web, page, own.clone(), web_ends));
 
-        stop.await;
+        let mut reading = streams.map(|(streams, _)| streams.start());
+        let fenced = tokio::select! {
+            () = stop => None,
+            why = redis::fenced(reading.as_mut()) => Some(why),
+        };
         tracing::info!("draining");
         draining.store(true, Ordering::Release);
         for service in grpc::SERVICES {
             reporter.set_service_status(service, ServingStatus::NotServing).await;
         }
         end_doors.send_replace(true);
+        if let Some(reading) = reading {
+            reading.stop(DRAIN).await;
+        }
         let _ = tokio::time::timeout(DRAIN, async {
             for door in doors {
                 let _ = door.await;
@@ -216,8 +234,22 @@ impl Collector {
         }
         end_web.send_replace(true);
         let _ = tokio::time::timeout(Duration::from_secs(1), page).await;
-        Ok(())
+        fenced.map_or(Ok(()), |why| Err(StartError::Fenced(why)))
     }
+}
+
+/// The door of streams, after a first look at its Redis.
+async fn prepared(
+    settings: &Settings,
+    redis: Option<redis::Settings>,
+    door: &Door,
+) -> Result<Option<(Streams, redis::State)>, StartError> {
+    let Some(redis) = redis else { return Ok(None) };
+    let shown = redis.address.shown().to_owned();
+    let state = redis::State::new(door.own.streams()?, &shown);
+    let streams = Streams::new(redis, &settings.limits, settings.origin, door, &state);
+    streams.prepare().await.map_err(|unfit| StartError::Redis(shown, unfit))?;
+    Ok(Some((streams, state)))
 }
 
 /// One log line an event.

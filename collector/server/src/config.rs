@@ -4,6 +4,7 @@
 //! (`fields`) names every setting once; parsing, origins, the schema and `longpole config show` all
 //! read it. Reads the file and the secrets it names, nothing else; the environment is an argument.
 
+mod default;
 mod fault;
 mod fields;
 mod file;
@@ -22,6 +23,7 @@ pub use schema::schema;
 pub use show::{show, show_json, show_origins, show_origins_json};
 
 use crate::outbox::Target;
+use crate::redis::Address;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,6 +59,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Who is told of investigations.
     pub webhooks: Vec<Target>,
+    /// Streams of producers.
+    pub redis: Redis,
     /// Our own log.
     pub log: Log,
 }
@@ -70,6 +74,31 @@ pub enum Durability {
     None,
     /// What was acknowledged is on the disk.
     Journal,
+}
+
+/// Settings of the door of streams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redis {
+    /// Where Redis is; no streams are read without it.
+    pub url: Option<Address>,
+    /// File that holds the password, in place of one in the URL.
+    pub password_file: Option<PathBuf>,
+    /// File of certificates (PEM) that the server's is checked against; the system's without it.
+    pub ca_file: Option<PathBuf>,
+    /// Number of streams; 0 = what Redis says, four where it is new.
+    pub streams: u32,
+    /// A Redis that may throw streams away.
+    pub eviction: Eviction,
+}
+
+/// What to do about a Redis that may throw streams away when its memory is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Eviction {
+    /// Not to use it.
+    #[default]
+    Refuse,
+    /// To use it.
+    Accept,
 }
 
 /// Settings of the derived metrics.
@@ -146,6 +175,9 @@ pub struct Overrides {
     /// A trace is evaluated at the latest this long after its first span, such as 60s
     #[arg(long, value_name = "DURATION")]
     pub horizon: Option<String>,
+    /// Redis whose streams are read, such as redis://host:6379; with a password, rather by variable
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
 }
 
 impl Config {

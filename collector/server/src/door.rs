@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use decoders::Decoders;
+pub(crate) use inflate::gunzip;
 pub use inflate::{Encoding, InflateError, inflate_aside};
 
 /// When a sender should try again.
@@ -41,6 +42,8 @@ pub enum Transport {
     Grpc,
     /// OTLP/HTTP.
     Http,
+    /// Streams in Redis.
+    Redis,
 }
 
 impl Transport {
@@ -49,6 +52,7 @@ impl Transport {
         match self {
             Self::Grpc => "grpc",
             Self::Http => "http",
+            Self::Redis => "redis",
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod net;
 pub mod outbox;
 pub mod own;
 pub mod pipeline;
+pub mod redis;
 mod secret;
 pub mod serve;
 pub mod specialists;

@@ -8,6 +8,7 @@ pub use kept::{Kept, catch_up};
 
 use crate::door::Transport;
 use crate::ingest::otlp::Signal;
+use crate::redis::Figures;
 use longpole_exporters::prometheus::{Family, Histogram as Buckets, Kind, Sample, Value};
 use longpole_model::signal::Reason;
 use prometheus::proto::MetricType;
@@ -18,7 +19,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registr
 pub struct Own {
     registry: Registry,
     /// By transport; requests by signal, too. Looked up once, not for each request.
-    taken: [Taken; 2],
+    taken: [Taken; 3],
     refused: IntCounterVec,
     overloaded: IntCounterVec,
     /// Connections open, by port.
@@ -43,8 +44,10 @@ struct Taken {
     requests: [IntCounter; 3],
 }
 
+/// Names of labels.
+const LABELS: [&str; 6] = ["transport", "signal", "reason", "port", "version", "shard"];
 /// Label values of the closed lists that counters start with, so that a rate has a first point.
-const TRANSPORTS: [Transport; 2] = [Transport::Grpc, Transport::Http];
+const TRANSPORTS: [Transport; 3] = [Transport::Grpc, Transport::Http, Transport::Redis];
 const SIGNALS: [&str; 3] = ["traces", "metrics", "logs"];
 
 impl Own {
@@ -134,12 +137,21 @@ impl Own {
         Ok(own)
     }
 
+    /// Counters of the door of streams, beside these.
+    ///
+    /// # Errors
+    /// When two metrics have one name.
+    pub fn streams(&self) -> Result<Figures, prometheus::Error> {
+        Figures::new(&self.registry)
+    }
+
     /// A request was taken.
     pub fn taken(&self, t: Transport, signal: Signal, items: (usize, usize), bytes: usize) {
-        let [grpc, http] = &self.taken;
+        let [grpc, http, redis] = &self.taken;
         let taken = match t {
             Transport::Grpc => grpc,
             Transport::Http => http,
+            Transport::Redis => redis,
         };
         let [traces, metrics, logs] = &taken.requests;
         taken.spans.inc_by(items.0 as u64);
@@ -176,9 +188,7 @@ fn family(f: &prometheus::proto::MetricFamily) -> Option<Family<'static>> {
         MetricType::SUMMARY | MetricType::UNTYPED => return None,
     };
     let sample = |m: &prometheus::proto::Metric| {
-        let label = |name: &str| {
-            ["transport", "signal", "reason", "port", "version"].into_iter().find(|l| *l == name)
-        };
+        let label = |name: &str| LABELS.into_iter().find(|l| *l == name);
         let labels = m.get_label().iter();
         let labels = labels.filter_map(|l| Some((label(l.name())?, l.value().to_owned().into())));
         let value = match kind {

@@ -12,12 +12,14 @@ mod durable;
 mod gate;
 mod intake;
 mod kept;
+mod logged;
 mod marks;
 mod queue;
 mod shard;
 mod start;
 #[cfg(test)]
 mod tests;
+mod time;
 mod waiting;
 
 use crate::checkpoint::Seen;
@@ -46,6 +48,8 @@ use waiting::Taken;
 pub use analyst::State;
 pub use durable::{Durable, DurableError};
 pub use gate::Gate;
+pub use logged::Room;
+pub use time::LogTime;
 
 /// Bytes of requests between the doors and the shards.
 pub const QUEUE_BYTES: usize = 128 << 20;
@@ -53,6 +57,9 @@ pub const QUEUE_BYTES: usize = 128 << 20;
 /// A request waits this long to be made durable; then its sender is told to come again, and is recognised
 /// when it does.
 const DURABLE: Duration = Duration::from_secs(10);
+/// Requests from now are refused while the streams are read from further back than this: every window
+/// between would stay open.
+const MOST_BEHIND: Duration = Duration::from_secs(60);
 
 /// A request waits this long for room.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -65,6 +72,15 @@ pub enum Refused {
     Overload {
         /// Bytes that wait.
         queued: usize,
+    },
+    /// The streams are read from further back than a request from now can wait for.
+    #[error(
+        "the collector is {seconds} s behind in its streams and works them off first; send again in a \
+         second"
+    )]
+    Behind {
+        /// How far.
+        seconds: u64,
     },
     /// It is shutting down.
     #[error("the collector is shutting down; send again in a second")]
@@ -187,10 +203,11 @@ impl Pipeline {
         rejections: &Rejections,
         producer: Option<Producer>,
     ) -> Result<Verdict, Refused> {
-        let bytes = payload.len() + size_of::<Batch>() + batch.spans.len() * 64;
-        let Some(room) = Budget::wait(&self.budget, bytes, PATIENCE).await else {
-            return Err(Refused::Overload { queued: self.budget.used() });
-        };
+        let behind = self.doors.time.behind(self.clock.now());
+        if behind > MOST_BEHIND {
+            return Err(Refused::Behind { seconds: behind.as_secs() });
+        }
+        let room = self.room(payload.len(), &batch).await?.into_inner();
         let record = Record { signal, producer, payload };
         match self.doors.take(batch, rejections, record, room, self.clock)? {
             Taken::Done(verdict) => Ok(verdict),

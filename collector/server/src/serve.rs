@@ -35,6 +35,8 @@ pub struct Web {
     pub outbox: OutboxHandle,
     /// What services are asked to do.
     pub control: Arc<Control>,
+    /// The door of streams, where there is one.
+    pub redis: Option<crate::redis::State>,
     /// Set once the process drains.
     pub draining: Arc<AtomicBool>,
 }
@@ -62,6 +64,7 @@ async fn index() -> &'static str {
      /api/v1/changes          deploys, config, flags, scaling (POST to declare one)\n\
      /api/v1/outbox           what was told to webhooks, and what could not be\n\
      /api/v1/control          what services were asked to do (POST to ask)\n\
+     /api/v1/streams          the streams in Redis: whose they are, how far they were read\n\
      /api/v1/openapi.json     the API's description\n\
      /healthz /readyz         alive, ready\n"
 }

@@ -2,11 +2,12 @@
 
 use super::{CommandError, exit};
 use crate::collector::{Collector, Folder, Setup};
-use crate::config::{Config, Durability, Log, LogFormat, LogLevel, Overrides};
+use crate::config::{self, Config, Durability, Log, LogFormat, LogLevel, Overrides};
 use crate::ingest::otlp::DecodeLimits;
-use crate::{secret, specialists};
+use crate::{redis, secret, specialists};
 use longpole_core::engine::Settings;
 use longpole_core::limits::Limits;
+use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
@@ -57,10 +58,20 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
                 config.data.map(|folder| Folder { path: folder, bytes: config.journal_bytes })
             }
         },
+        redis: redis(config.redis)?,
     };
+    if setup.durable.is_some() && setup.redis.is_some() {
+        // Positions in Redis say what was counted in memory; a state on disk that is older would lose
+        // what lies between.
+        let both = "\"data\" and \"redis.url\" do not go together in this version: streams are kept by \
+                    Redis. Leave \"data\" out, or run a second collector for OTLP";
+        return Err(CommandError::Usage(both.into()));
+    }
     let durability = if setup.durable.is_some() { "journal" } else { "none" };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        // Before anything is asked of others: an end that is asked for meanwhile is an orderly one.
+        let stop = told_to_stop();
         let collector = Collector::bind(setup).await?;
         let at = collector.addresses;
         tracing::info!(
@@ -74,9 +85,32 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
                 _ => "what is acknowledged is on the disk",
             }
         );
-        collector.run(told_to_stop()).await?;
+        collector.run(stop).await?;
         Ok(exit::OK)
     })
+}
+
+/// The door of streams, where one is asked for, with the files that it needs.
+fn redis(set: config::Redis) -> Result<Option<redis::Settings>, CommandError> {
+    let Some(mut address) = set.url else { return Ok(None) };
+    let read = |key: &str, path: &Path| {
+        std::fs::read(path).map_err(|e| {
+            let path = path.display();
+            CommandError::Usage(format!("cannot read {path}, which {key} names: {e}"))
+        })
+    };
+    if let Some(path) = set.password_file {
+        let text = read("redis.password_file", &path)?;
+        address = address.with_password(String::from_utf8_lossy(&text).trim_end());
+    }
+    if let Some(path) = set.ca_file {
+        address = address.with_authority(read("redis.ca_file", &path)?);
+    }
+    Ok(Some(redis::Settings {
+        address,
+        streams: (set.streams > 0).then_some(set.streams),
+        accept_eviction: set.eviction == config::Eviction::Accept,
+    }))
 }
 
 /// Log lines to standard error; a line is an event, control characters are escaped.
@@ -100,16 +134,17 @@ fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The first SIGTERM or SIGINT. The second ends the process at once.
-async fn told_to_stop() {
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-    tokio::spawn(async move {
+/// The first SIGTERM or SIGINT, from this call on. The second ends the process at once.
+fn told_to_stop() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut term), Ok(mut int)) = signals else {
+            return std::future::pending().await;
+        };
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-        std::process::exit(130);
-    });
+        tokio::spawn(async move {
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            std::process::exit(130);
+        });
+    }
 }

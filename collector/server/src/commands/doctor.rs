@@ -3,6 +3,7 @@
 
 mod checks;
 mod fetch;
+mod streams;
 
 use super::{CommandError, exit};
 use checks::{Check, Scrape, examine};
@@ -26,13 +27,16 @@ pub struct Args {
 /// # Errors
 /// Standard output that breaks.
 pub fn run(args: Args) -> Result<u8, CommandError> {
-    let read = || -> std::io::Result<(Scrape, serde_json::Value)> {
+    type Read = (Scrape, serde_json::Value, serde_json::Value);
+    let read = || -> std::io::Result<Read> {
         let scrape = Scrape::read(&get(args.listen, "/metrics")?);
         let services = get(args.listen, "/api/v1/services")?;
-        Ok((scrape, serde_json::from_str(&services).unwrap_or_default()))
+        let streams = get(args.listen, "/api/v1/streams")?;
+        let json = |text: &str| serde_json::from_str(text).unwrap_or_default();
+        Ok((scrape, json(&services), json(&streams)))
     };
     let mut out = std::io::stdout().lock();
-    let (scrape, services) = match read() {
+    let (scrape, services, streams) = match read() {
         Ok(read) => read,
         Err(e) => {
             let at = args.listen;
@@ -44,7 +48,9 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
             return Ok(exit::UNREACHABLE);
         }
     };
-    write(&mut out, &examine(args.listen, &scrape, &services), args.json)?;
+    let mut checks = examine(args.listen, &scrape, &services);
+    checks.extend(streams::examine(&streams));
+    write(&mut out, &checks, args.json)?;
     Ok(exit::OK)
 }
 

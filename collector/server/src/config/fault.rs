@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, and how it is told: place, what, nearest, and the line.
 //!
-//! Never repeats a secret: lines under `webhooks` are shown up to their colon.
+//! Never repeats a secret: lines under `webhooks` and `redis` are shown up to their colon.
 
 use longpole_exporters::text::clean_to;
 use std::path::PathBuf;
@@ -70,16 +70,16 @@ fn shown(text: &str, line: u64) -> Option<String> {
     Some(clean_to(&key, LINE_CHARS).into_owned())
 }
 
-/// Whether line number `at` (from 0) may stand under `webhooks`.
+/// Whether line number `at` (from 0) may stand under `webhooks` or `redis`.
 fn is_private(text: &str, at: usize) -> bool {
     let rows: Vec<&str> = text.lines().take(at.saturating_add(1)).collect();
     // The last line that begins a section: a key at the very left.
     let section = rows.iter().rev().find(|r| r.starts_with(|c: char| !" \t-#]}".contains(c)));
     match section {
         Some(row) if row.starts_with(|c: char| c.is_ascii_alphabetic()) => {
-            row.starts_with("webhooks")
+            row.starts_with("webhooks") || row.starts_with("redis")
         }
         // Braces, quotes or anchors: a form that lines do not tell.
-        _ => rows.iter().any(|r| r.contains("webhooks")),
+        _ => rows.iter().any(|r| r.contains("webhooks") || r.contains("redis")),
     }
 }

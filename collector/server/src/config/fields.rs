@@ -1,6 +1,7 @@
 //! The table of settings. A new setting is a new row here and a field of [`Config`].
 
-use super::{Config, Dialect, Durability, Log, LogFormat, LogLevel, Metrics, Overrides};
+use super::{Config, Dialect, Durability, Eviction, LogFormat, LogLevel, Overrides};
+use crate::redis::{Address, MOST_STREAMS};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,8 +35,11 @@ pub(super) enum Slot {
     /// Words, how they are set by their numbers and read back, and whether several may stand.
     Words(&'static [&'static str], fn(&mut Config, &[usize]), fn(&Config) -> Vec<usize>, bool),
     Webhooks,
+    /// Shown without its secrets, never repeated in a message.
+    Redis(fn(&mut Config) -> &mut Option<Address>),
 }
 
+const EVICTION: [Eviction; 2] = [Eviction::Refuse, Eviction::Accept];
 const DIALECTS: [Dialect; 2] = [Dialect::Otel, Dialect::Tempo];
 const FORMATS: [LogFormat; 2] = [LogFormat::Text, LogFormat::Json];
 const DURABILITIES: [Durability; 3] = [Durability::Auto, Durability::None, Durability::Journal];
@@ -173,6 +177,51 @@ pub(super) const FIELDS: &[Field] = &[
         slot: Slot::Webhooks,
     },
     Field {
+        key: "redis.url",
+        env: Some("LONGPOLE_REDIS_URL"),
+        flag: Some(("--redis", |o| o.redis.as_deref())),
+        default: "",
+        doc: "Redis whose streams are read: redis:// or rediss:// (TLS), with user and password.",
+        slot: Slot::Redis(|c| &mut c.redis.url),
+    },
+    Field {
+        key: "redis.password_file",
+        env: Some("LONGPOLE_REDIS_PASSWORD_FILE"),
+        flag: None,
+        default: "",
+        doc: "File that holds its password, in place of one in the URL.",
+        slot: Slot::Path(|c| &mut c.redis.password_file),
+    },
+    Field {
+        key: "redis.ca_file",
+        env: Some("LONGPOLE_REDIS_CA_FILE"),
+        flag: None,
+        default: "",
+        doc: "Certificates (PEM) that its own is checked against; the system's without it.",
+        slot: Slot::Path(|c| &mut c.redis.ca_file),
+    },
+    Field {
+        key: "redis.streams",
+        env: Some("LONGPOLE_REDIS_STREAMS"),
+        flag: None,
+        default: "0",
+        doc: "Number of streams, fixed when they are made; 0 = what Redis says, 4 where it is new.",
+        slot: Slot::Count(|c| &mut c.redis.streams, 0, MOST_STREAMS),
+    },
+    Field {
+        key: "redis.eviction",
+        env: Some("LONGPOLE_REDIS_EVICTION"),
+        flag: None,
+        default: "refuse",
+        doc: "What to do about a Redis that may throw streams away when its memory is full.",
+        slot: Slot::Words(
+            &["refuse", "accept"],
+            |c, n| c.redis.eviction = first(&EVICTION, n, c.redis.eviction),
+            |c| places(&EVICTION, &[c.redis.eviction]),
+            false,
+        ),
+    },
+    Field {
         key: "log.format",
         env: Some("LONGPOLE_LOG_FORMAT"),
         flag: None,
@@ -212,29 +261,4 @@ fn first<T: Copy>(all: &[T], numbers: &[usize], otherwise: T) -> T {
 
 fn places<T: PartialEq>(all: &[T], some: &[T]) -> Vec<usize> {
     some.iter().filter_map(|x| all.iter().position(|y| x == y)).collect()
-}
-
-impl Default for Config {
-    /// What runs without file, variables and flags. A test holds it against the table.
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self {
-            grpc: here(4317),
-            http: here(4318),
-            listen: here(4319),
-            data: None,
-            durability: Durability::Auto,
-            journal_bytes: 8 << 30,
-            shards: u32::try_from(cores.min(8)).unwrap_or(8),
-            window: Duration::from_secs(10),
-            lateness: Duration::from_secs(15),
-            horizon: Duration::from_secs(60),
-            max_request_bytes: 64 << 20,
-            specialists: None,
-            metrics: Metrics { dialects: vec![Dialect::Otel] },
-            webhooks: Vec::new(),
-            log: Log { format: LogFormat::Json, level: LogLevel::Info },
-        }
-    }
 }

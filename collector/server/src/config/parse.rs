@@ -2,6 +2,7 @@
 
 use super::Config;
 use super::fields::{Field, Slot};
+use crate::redis::Address;
 use longpole_core::route::nearest;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -75,6 +76,12 @@ impl Field {
                 }
                 set(config, &numbers);
             }
+            Slot::Redis(slot) => {
+                // What was written may hold a password.
+                let wrong = |what: String| Wrong { at: 0, what: format!("this {what}") };
+                let address = Address::parse(text).map_err(|e| wrong(e.to_string()))?;
+                *slot(config) = Some(address);
+            }
             Slot::Webhooks => {
                 return Err(wrong("cannot be set here: webhooks stand in the file".into()));
             }
@@ -96,6 +103,7 @@ impl Field {
                     get(&c).iter().filter_map(|n| words.get(*n)).copied().collect();
                 if *many { json!(set) } else { json!(set.first()) }
             }
+            Slot::Redis(slot) => json!(slot(&mut c).as_ref().map(Address::shown)),
             Slot::Webhooks => {
                 json!(c.webhooks.iter().map(super::webhooks::shown).collect::<Vec<_>>())
             }

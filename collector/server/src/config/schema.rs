@@ -77,6 +77,7 @@ fn slot(slot: &Slot) -> Value {
             json!({ "type": ["array", "null"], "items": words(all), "minItems": 1 })
         }
         Slot::Words(all, _, _, false) => words(all),
+        Slot::Redis(_) => text("rediss?://[^ ]+"),
         Slot::Webhooks => {
             let one = |(key, list, doc): &(&str, bool, &str)| {
                 let item =

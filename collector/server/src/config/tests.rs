@@ -36,7 +36,9 @@ fn the_defaults_are_those_of_the_table() {
         let env = format!("LONGPOLE_{}", field.key.replace('.', "_").to_uppercase());
         assert!(field.env.is_none_or(|e| e == env), "{}", field.key);
         assert!(field.env.is_some() || matches!(field.slot, Slot::Webhooks), "{}", field.key);
-        assert!(field.flag.is_none_or(|(f, _)| f == format!("--{}", field.key)), "{}", field.key);
+        // The flag of a section's first setting is the section's name.
+        let flag = format!("--{}", field.key.strip_suffix(".url").unwrap_or(field.key));
+        assert!(field.flag.is_none_or(|(f, _)| f == flag), "{}", field.key);
         if !field.default.is_empty() {
             let mut config = Config::default();
             let set = field.set(&mut config, &[field.default.to_owned()], |_| String::new());
@@ -176,6 +178,24 @@ fn secrets_are_used_and_never_shown() {
         assert!(told.contains("put it under") && !told.contains("MfKQ9r8"), "{told}");
     }
     assert!(!format!("{loaded:?}").contains("MfKQ9r8"));
+}
+
+#[test]
+fn a_password_of_redis_is_used_and_never_shown() {
+    let text = "redis: {url: 'redis://pen:${INK}@h.example', streams: 8, eviction: accept}\n";
+    let loaded = load(text, &[("INK", "PRIVATE")], &Overrides::default()).expect("is right");
+    let with = crate::redis::Address::parse("redis://pen:PRIVATE@h.example");
+    assert_eq!((loaded.config.redis.url.clone(), loaded.config.redis.streams), (with.ok(), 8));
+    let shown = [show(&loaded), show_origins(&loaded), format!("{loaded:?}")];
+    assert!(shown.iter().all(|t| t.contains("redis://h.example") && !t.contains("PRIVATE")));
+    for text in ["redis://:PRIVATE@h/x", "redis://u:PRIVATE@h, h2", "PRIVATE"] {
+        let file = format!("redis:\n  url: \"{text}\"\n");
+        let told = load(&file, &[], &Overrides::default()).expect_err("no address");
+        assert!(told.contains("redis://[user:password@]") || told.contains("Sentinel"), "{told}");
+        let flag = Overrides { redis: Some(text.into()), ..Overrides::default() };
+        let flagged = load("", &[], &flag).expect_err("no address");
+        assert!(!told.contains("PRIVATE") && !flagged.contains("PRIVATE"), "{told}{flagged}");
+    }
 }
 
 #[test]

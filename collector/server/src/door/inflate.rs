@@ -50,7 +50,7 @@ fn inflate(body: Vec<u8>, encoding: Encoding, cap: usize) -> Result<Vec<u8>, Inf
     match encoding {
         Encoding::Identity if body.len() > cap => Err(InflateError::TooLarge(cap)),
         Encoding::Identity => Ok(body),
-        Encoding::Gzip => read(flate2::read::MultiGzDecoder::new(body.as_slice()), "gzip", cap),
+        Encoding::Gzip => gunzip(&body, cap),
         Encoding::Deflate => read(flate2::read::ZlibDecoder::new(body.as_slice()), "zlib", cap),
         Encoding::Zstd => {
             let broken = |e: std::io::Error| InflateError::Broken("zstd", e.to_string());
@@ -62,7 +62,15 @@ fn inflate(body: Vec<u8>, encoding: Encoding, cap: usize) -> Result<Vec<u8>, Inf
     }
 }
 
-/// The same on a thread where it may take its time: a bomb keeps one busy for as long as its cap takes.
+/// Decompresses gzip to at most `cap` bytes.
+///
+/// # Errors
+/// [`InflateError`].
+pub(crate) fn gunzip(body: &[u8], cap: usize) -> Result<Vec<u8>, InflateError> {
+    read(flate2::read::MultiGzDecoder::new(body), "gzip", cap)
+}
+
+/// The same as [`inflate`] on a thread where it may take its time: a bomb keeps one busy for as long as its cap takes.
 ///
 /// # Errors
 /// [`InflateError`].

@@ -157,7 +157,9 @@ impl State {
     }
 
     fn observe(&mut self, window: WindowSummary) {
+        let end = window.window.end;
         let events = self.analyst.observe(window, &self.catalog);
+        self.doors.time.close(end);
         if events.is_empty() {
             return;
         }

@@ -11,12 +11,13 @@ use super::gate::Gate;
 use super::marks::Laid;
 use super::queue::Queue;
 use super::shard::{Arrived, Job};
+use super::time::LogTime;
 use super::waiting::{Name, Taken, Tell, Waiting};
 use super::{Kept, Refused};
 use crate::checkpoint::{Seen, State};
 use crate::clock::WallClock;
 use crate::dedupe::Verdict;
-use crate::log::{Position, Record};
+use crate::log::{Position, Producer, Record};
 use longpole_core::aggregate::Dealt;
 use longpole_core::catalog::{Catalog, RedRow};
 use longpole_core::engine::{Intake, Settings, Tick};
@@ -34,6 +35,8 @@ pub struct Doors {
     pub(super) wake: Condvar,
     queues: Vec<Arc<Queue<Job>>>,
     analyst: Arc<Queue<Told>>,
+    /// How far all logs have come.
+    pub time: LogTime,
 }
 
 pub(super) struct Ordered {
@@ -81,7 +84,13 @@ impl Doors {
             mark_every,
         };
         let queues = (0..settings.shards.max(1)).map(|_| Arc::default()).collect();
-        Self { ordered: Mutex::new(ordered), wake: Condvar::new(), queues, analyst }
+        Self {
+            ordered: Mutex::new(ordered),
+            wake: Condvar::new(),
+            queues,
+            analyst,
+            time: LogTime::default(),
+        }
     }
 
     /// One queue a shard.
@@ -129,10 +138,32 @@ impl Doors {
         Ok(Taken::Soon(told))
     }
 
+    /// Takes what stands in a log of its own already, with the stamp that it has there. The time of
+    /// the streams is moved there first.
+    pub fn take_logged(
+        &self,
+        batch: Batch,
+        rejections: Rejections,
+        producer: Producer,
+        stamp: Timestamp,
+        room: Reserved,
+    ) -> Result<Verdict, Refused> {
+        let dealt = Dealt::new(&batch.spans, self.queues.len() as u32);
+        let mut ordered = self.ordered();
+        if ordered.gate != Gate::Open {
+            return Err(Refused::Closing);
+        }
+        self.time.hold(stamp);
+        // It has no place in the doors' own log.
+        let (name, until) = (Name::Batch(producer), ordered.applied);
+        let waiting = Waiting { batch, dealt, rejections, room, stamp, name, until };
+        Ok(self.deal(&mut ordered, waiting))
+    }
+
     /// Hands a request to the shards, in the log's order.
     pub(super) fn deal(&self, ordered: &mut Ordered, waiting: Waiting) -> Verdict {
         let Waiting { batch, dealt, rejections, room, stamp, name, until } = waiting;
-        if let Some(tick) = ordered.intake.tick(stamp) {
+        if let Some(tick) = ordered.intake.tick(self.time.at(stamp)) {
             self.tell(ordered, tick);
         }
         let verdict = name.judge(&mut ordered.seen, stamp);
@@ -186,7 +217,7 @@ impl Doors {
         let dealt = !ordered.log.is_durable() || ordered.log.end() == Position(ordered.applied);
         if dealt
             && ordered.gate != Gate::Replaying
-            && let Some(tick) = ordered.intake.tick(now)
+            && let Some(tick) = ordered.intake.tick(self.time.at(now))
         {
             self.tell(&mut ordered, tick);
         }

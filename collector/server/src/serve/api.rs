@@ -33,6 +33,7 @@ pub fn routes() -> Router<Web> {
         .route("/changes", get(changes).post(declare))
         .route("/control", get(control).post(ask))
         .route("/outbox", get(outbox))
+        .route("/streams", get(streams))
         .route("/openapi.json", get(|| async { document(OPENAPI.to_owned()) }))
         .fallback(|| async {
             problem(StatusCode::NOT_FOUND, "no such path; see /api/v1/openapi.json")
@@ -60,6 +61,11 @@ async fn table(web: &Web, write: impl FnOnce(&Snapshot) -> String) -> Response {
         Some(snapshot) => document(write(&snapshot)),
         None => GONE.into_response(),
     }
+}
+
+async fn streams(State(web): State<Web>) -> Response {
+    let told = web.redis.as_ref().map(|redis| redis.json(web.pipeline.now()));
+    document(serde_json::json!({ "redis": told }).to_string())
 }
 
 async fn services(State(web): State<Web>) -> Response {

@@ -30,15 +30,21 @@ pub async fn ready(State(web): State<Web>) -> (StatusCode, Json<Value>) {
         Gate::Replaying | Gate::Open | Gate::Closed => "",
     };
     let reading = "the journal is being read again";
+    let (redis_up, caught_up, why) = match &web.redis {
+        Some(redis) => redis.health(),
+        None => (true, true, None),
+    };
     let checks = [
         ("accepting", !draining, "the collector is shutting down"),
         ("replay", gate != Gate::Replaying, reading),
         ("journal", failing.is_empty(), failing),
         ("engine", matches!(engine, Ok(Some(()))), "the engine does not answer within 2 s"),
         ("queue", filled < FULL, "the queue between doors and engine is full"),
+        // Without Redis OTLP is taken all the same.
+        ("streams", !redis_up || caught_up, "what stood in the streams at the start is read first"),
     ];
     let ready = checks.iter().all(|(_, ok, _)| *ok);
-    let list: Vec<Value> = checks
+    let mut list: Vec<Value> = checks
         .iter()
         .map(|(name, ok, why)| match ok {
             true => json!({ "check": name, "ok": true }),
@@ -46,6 +52,10 @@ pub async fn ready(State(web): State<Web>) -> (StatusCode, Json<Value>) {
         })
         .collect();
     let kept = if web.pipeline.is_durable() { "journal" } else { "none" };
+    if let Some(why) = why.filter(|_| web.redis.is_some()) {
+        // Said, and no reason to send nothing: the other doors are open.
+        list.push(json!({ "check": "redis", "ok": false, "required": false, "why": why }));
+    }
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(json!({ "ready": ready, "checks": list, "durability": kept })))
 }

@@ -24,6 +24,9 @@ pub async fn scrape(State(web): State<Web>) -> Response {
     let Some(investigations) = investigations else { return GONE.into_response() };
     catch(&web);
     web.own.queued.set(signed(web.pipeline.queued_bytes() as u64));
+    if let Some(redis) = &web.redis {
+        redis.refresh(web.pipeline.now());
+    }
     let mut all = families(&totals, &investigations, &web.dialects);
     all.extend(web.own.families());
     ([(CONTENT_TYPE, TEXT)], encode(&all)).into_response()

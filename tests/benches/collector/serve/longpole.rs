@@ -25,6 +25,7 @@ pub async fn run(
         dialects: vec![Dialect::Otel],
         webhooks: Vec::new(),
         durable: data.map(|path| Folder { path: path.into(), bytes: 8 << 30 }),
+        redis: None,
     };
     let collector = Collector::bind(setup).await.map_err(|e| e.to_string())?;
     let at = collector.addresses;

@@ -1,0 +1,184 @@
+//! The door of streams: reads what producers put into Redis, one stream a shard, each read by one
+//! collector at a time.
+//!
+//! `address` is where Redis is, `survey` looks at it, `session` is one connection's life, `owner`
+//! holds the streams, `reader` reads them, `merge` puts their entries in order, `entry` and `take`
+//! bring one to the pipeline. `fence` are the scripts. What an entry means is `ingest/otlp`'s.
+//!
+//! **When something is full**: the reader waits, and the stream grows; its lag shows it. Nothing that
+//! was acknowledged to a producer is dropped here, but what cannot be read, which is buried with its
+//! reason.
+
+mod address;
+mod entry;
+mod fence;
+mod figures;
+mod id;
+mod lane;
+mod merge;
+mod owner;
+mod pause;
+mod reader;
+mod replayed;
+mod reply;
+mod session;
+mod state;
+mod survey;
+mod take;
+
+use crate::door::Door;
+use crate::secret;
+use longpole_core::limits::Limits;
+use longpole_model::signal::Timestamp;
+use pause::pause;
+use session::End;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use address::{Address, BadAddress};
+pub use figures::Figures;
+pub use state::State;
+pub use survey::{MOST_STREAMS, Unfit};
+
+/// Log time waits so long for streams that cannot be reached.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A session that lasted so long was none that failed.
+const GOOD: Duration = Duration::from_secs(10);
+
+/// How the door is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where Redis is.
+    pub address: Address,
+    /// Streams; `None` = what `lp:meta` says, or four.
+    pub streams: Option<u32>,
+    /// Whether a Redis that may throw streams away is taken all the same.
+    pub accept_eviction: bool,
+}
+
+/// The door.
+pub struct Streams {
+    settings: Settings,
+    /// Caps and times of the core, and a beginning of its window grid.
+    limits: Limits,
+    origin: Timestamp,
+    door: Door,
+    state: State,
+    /// Who we are: another one each start.
+    me: String,
+}
+
+/// Ends when a stream was taken over by another collector; never where none is read.
+pub async fn fenced(reading: Option<&mut Handle>) -> String {
+    match reading {
+        Some(reading) => reading.fenced().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The door's end for the collector.
+pub struct Handle {
+    stop: watch::Sender<bool>,
+    work: JoinHandle<Option<String>>,
+}
+
+impl Handle {
+    /// Says which stream was taken over, and by whom.
+    async fn fenced(&mut self) -> String {
+        match (&mut self.work).await {
+            Ok(Some(why)) => why,
+            Ok(None) => std::future::pending().await,
+            Err(broke) => format!("the door of streams broke off: {broke}"),
+        }
+    }
+
+    /// Reads nothing more, writes the positions down and gives the streams up.
+    pub async fn stop(self, patience: Duration) {
+        self.stop.send_replace(true);
+        if !self.work.is_finished() {
+            let _ = tokio::time::timeout(patience, self.work).await;
+        }
+    }
+}
+
+impl Streams {
+    /// A door that has done nothing yet.
+    pub fn new(
+        settings: Settings,
+        limits: &Limits,
+        origin: Timestamp,
+        door: &Door,
+        state: &State,
+    ) -> Self {
+        // Another one each start, on whatever machine.
+        let me = format!("{}-{:016x}", std::process::id(), secret::seed().0);
+        let (limits, door, state) = (limits.clone(), door.clone(), state.clone());
+        Self { settings, limits, origin, door, state, me }
+    }
+
+    /// Looks at Redis before anything is served. One that cannot be reached is waited for later; one
+    /// that must not be used is told.
+    ///
+    /// # Errors
+    /// [`Unfit`].
+    pub async fn prepare(&self) -> Result<(), Unfit> {
+        self.door.pipeline.time().stand();
+        match session::survey(self).await {
+            Ok(_) => Ok(()),
+            Err(End::Unfit(unfit)) => Err(unfit),
+            Err(end) => {
+                self.state.down(&end.to_string());
+                let at = self.settings.address.shown();
+                tracing::warn!(redis = at, "{end}; OTLP is taken, streams are tried again");
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins to read.
+    pub fn start(self) -> Handle {
+        let (stop, stopped) = watch::channel(false);
+        Handle { stop, work: tokio::spawn(self.run(stopped)) }
+    }
+
+    /// One session after another, with pauses between; ends when told to, or when another collector
+    /// has taken over: what was read here is counted there again, so this process must not go on.
+    async fn run(self, mut stopped: watch::Receiver<bool>) -> Option<String> {
+        let mut failures = 0;
+        let mut reached = Instant::now();
+        loop {
+            let began = Instant::now();
+            let end = session::run(&self, &stopped).await;
+            if self.state.health().0 {
+                reached = Instant::now();
+            }
+            match end {
+                End::Stopped => return None,
+                End::Fenced(..) => {
+                    self.state.down(&end.to_string());
+                    return Some(end.to_string());
+                }
+                End::Lost(_) | End::Unfit(_) => {}
+            }
+            failures = if began.elapsed() > GOOD { 1 } else { failures + 1 };
+            let wait = pause(&self.me, failures);
+            let (redis, ms) = (self.settings.address.shown(), wait.as_millis() as u64);
+            tracing::warn!(redis, failures, again_in_ms = ms, "{end}");
+            self.state.down(&end.to_string());
+            if reached.elapsed() > PATIENCE {
+                self.door.pipeline.time().free();
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = stopped.wait_for(|s| *s) => return None,
+            }
+        }
+    }
+
+    /// Redis's clock now.
+    fn clock(&self) -> Timestamp {
+        let (ours, ahead) = (self.door.pipeline.now(), self.state.shown().ahead);
+        Timestamp(ours.0.saturating_add_signed(ahead))
+    }
+}

@@ -1,0 +1,112 @@
+//! The life of a connection: look, hold, read, until something ends it.
+//!
+//! Two connections: one for commands, one of its own for the read that blocks, which would hold up
+//! everything behind it.
+
+use super::survey::{self, Look, Unfit};
+use super::{Streams, owner, reader};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, RedisError, RedisResult};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A connection is made within this time, and a command answered.
+const ANSWER: Duration = Duration::from_secs(2);
+/// A read without entries comes back after this time.
+pub const BLOCK: Duration = Duration::from_millis(500);
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub enum End {
+    /// We are told to.
+    #[error("the collector is shutting down")]
+    Stopped,
+    /// The connection, or what came over it.
+    #[error("Redis: {0}")]
+    Lost(String),
+    /// It must not be used.
+    #[error("Redis is not used: {0}")]
+    Unfit(Unfit),
+    /// Another collector owns a stream that was ours.
+    #[error(
+        "stream {0} was taken over by {1}: this process did not renew its lease in time (it was \
+         stopped, starved or cut off from Redis). What it had open is counted there; it ends, so that \
+         nothing counts twice. Start it again"
+    )]
+    Fenced(u32, String),
+}
+
+impl From<RedisError> for End {
+    fn from(e: RedisError) -> Self {
+        Self::Lost(e.to_string())
+    }
+}
+
+impl From<Look> for End {
+    fn from(look: Look) -> Self {
+        match look {
+            Look::Unfit(unfit) => Self::Unfit(unfit),
+            Look::Redis(e) => e.into(),
+        }
+    }
+}
+
+async fn connect(to: &Streams, answer: Duration) -> RedisResult<MultiplexedConnection> {
+    let client = to.settings.address.client()?;
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(ANSWER))
+        .set_response_timeout(Some(answer));
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// Connects and looks: the number of streams.
+pub async fn survey(to: &Streams) -> Result<(MultiplexedConnection, u32), End> {
+    let mut c = connect(to, ANSWER).await?;
+    let asked = to.door.pipeline.now();
+    let server = survey::look(&mut c, to.settings.accept_eviction).await?;
+    let streams = survey::streams(&mut c, to.settings.streams).await?;
+    let mut shown = to.state.shown();
+    shown.look(server, asked, to.door.pipeline.now());
+    Ok((c, streams))
+}
+
+/// One session.
+pub async fn run(to: &Streams, stopped: &watch::Receiver<bool>) -> End {
+    match begin(to, stopped).await {
+        Ok(never) => match never {},
+        Err(end) => end,
+    }
+}
+
+enum Never {}
+
+async fn begin(to: &Streams, stopped: &watch::Receiver<bool>) -> Result<Never, End> {
+    let (mut commands, streams) = survey(to).await?;
+    let reads = connect(to, BLOCK + ANSWER).await?;
+    to.state.figures.connects.inc();
+    to.state.figures.up.set(1);
+    let server = {
+        let mut shown = to.state.shown();
+        shown.down = None;
+        shown.server.clone()
+    };
+    let redis = to.settings.address.shown();
+    tracing::info!(
+        redis,
+        version = server.version,
+        policy = server.policy,
+        streams,
+        persistence = server.persistence(),
+        "reading streams"
+    );
+    let mut stop = stopped.clone();
+    let end = tokio::select! {
+        end = owner::hold(to, commands.clone(), streams) => end,
+        end = reader::read(to, reads, commands.clone(), streams) => end,
+        _ = stop.wait_for(|s| *s) => End::Stopped,
+    };
+    if matches!(end, End::Stopped) {
+        owner::leave(to, &mut commands).await;
+    }
+    Err(end)
+}

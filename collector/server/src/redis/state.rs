@@ -1,0 +1,140 @@
+//! What the door of streams shows: to readiness, the API, `longpole doctor`, and the scrape.
+
+use super::figures::Figures;
+use super::lane::Lanes;
+use super::survey::Server;
+use longpole_model::signal::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Own counters.
+    pub figures: Figures,
+    shown: Arc<Mutex<Shown>>,
+    /// How far the streams are that are ours.
+    pub lanes: Lanes,
+}
+
+/// What is so at the moment.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// Where Redis is, without secrets.
+    pub address: String,
+    /// Why it is not used; `None` while it is.
+    pub down: Option<String>,
+    /// What it says of itself.
+    pub server: Server,
+    /// Streams, by shard.
+    pub streams: BTreeMap<u32, Stream>,
+    /// Whether everything that was there at the start has been taken.
+    pub caught_up: bool,
+    /// Redis's clock less ours, nanoseconds.
+    pub ahead: i64,
+}
+
+/// A stream.
+#[derive(Clone, Debug, Default)]
+pub struct Stream {
+    /// Whether it is ours.
+    pub ours: bool,
+    /// Who owns it.
+    pub owner: String,
+    /// Its token, where it is ours.
+    pub token: u64,
+    /// What its owner needs from, where it is another's; 0 = nobody wrote it yet.
+    pub low: Timestamp,
+    /// Entries in it.
+    pub length: u64,
+    /// Entries trimmed or deleted before they were read.
+    pub gone: u64,
+}
+
+impl State {
+    /// Nothing is known yet.
+    pub fn new(figures: Figures, address: &str) -> Self {
+        let down = Some("not connected yet".to_owned());
+        let shown = Shown { address: address.to_owned(), down, ..Shown::default() };
+        let shown = Arc::new(Mutex::new(shown));
+        Self { figures, shown, lanes: Lanes::default() }
+    }
+
+    /// What is so.
+    pub fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Redis is not used, and why.
+    pub fn down(&self, why: &str) {
+        self.figures.up.set(0);
+        // Nobody knows what comes meanwhile.
+        self.lanes.all().values_mut().for_each(|lane| lane.behind = true);
+        self.shown().down = Some(why.to_owned());
+    }
+
+    /// Brings the gauges up to date: `now` is our clock.
+    pub fn refresh(&self, now: Timestamp) {
+        let ahead = self.shown().ahead;
+        let lanes = self.lanes.all();
+        self.figures.owned.set(i64::try_from(lanes.len()).unwrap_or(i64::MAX));
+        self.figures.ahead.set(ahead as f64 / 1e9);
+        for (shard, lane) in lanes.iter() {
+            let lag = lane.lag(now, ahead);
+            self.figures.lag.with_label_values(&[&shard.to_string()]).set(lag);
+        }
+    }
+
+    /// Whether Redis is used, and why not.
+    pub fn health(&self) -> (bool, bool, Option<String>) {
+        let shown = self.shown();
+        (shown.down.is_none(), shown.caught_up, shown.down.clone())
+    }
+
+    /// Everything, for the API.
+    pub fn json(&self, now: Timestamp) -> Value {
+        let lanes = self.lanes.all().clone();
+        let shown = self.shown();
+        let stream = |(shard, s): (&u32, &Stream)| {
+            let lane = lanes.get(shard);
+            json!({
+                "shard": shard, "owner": s.owner, "ours": s.ours, "token": s.token,
+                "position": lane.map(|l| l.taken.to_string()), "length": s.length, "gone": s.gone,
+                "lag_seconds": lane.map(|l| l.lag(now, shown.ahead)),
+            })
+        };
+        json!({
+            "address": shown.address,
+            "up": shown.down.is_none(),
+            "why": shown.down,
+            "version": shown.server.version,
+            "maxmemory_policy": shown.server.policy,
+            "persistence": shown.server.persistence(),
+            "used_memory": shown.server.used_memory,
+            "max_memory": shown.server.max_memory,
+            "clock_ahead_seconds": shown.ahead as f64 / 1e9,
+            "caught_up": shown.caught_up,
+            "dead_letters": self.dead(),
+            "streams": shown.streams.iter().map(stream).collect::<Vec<_>>(),
+        })
+    }
+
+    fn dead(&self) -> u64 {
+        use prometheus::core::Collector;
+        let families = self.figures.dead.collect();
+        let counts = families.iter().flat_map(|f| f.get_metric());
+        counts.map(|m| m.get_counter().get_value()).sum::<f64>() as u64
+    }
+}
+
+impl Shown {
+    /// Takes what Redis said of itself between two moments of our clock.
+    pub fn look(&mut self, server: Server, asked: Timestamp, answered: Timestamp) {
+        if let Some(there) = server.clock {
+            let middle = (i128::from(asked.0) + i128::from(answered.0)) / 2;
+            self.ahead = i64::try_from(i128::from(there.0) - middle).unwrap_or(0);
+        }
+        self.server = server;
+    }
+}

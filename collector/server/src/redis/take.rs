@@ -1,0 +1,213 @@
+//! An entry on its way from the stream to the shards: unpacked and walked, then given to the pipeline,
+//! or buried with the reason why not.
+
+use super::Streams;
+use super::entry::{self, Dead};
+use super::fence::{self, Keys, Written};
+use super::id::EntryId;
+use super::replayed::Replayed;
+use super::reply::Entries;
+use super::session::End;
+use crate::door::{Door, Encoding, InflateError, Transport, gunzip};
+use crate::ingest::otlp::Signal;
+use crate::log::Producer;
+use longpole_model::signal::{Batch, Rejections};
+use longpole_proto::road;
+use redis::aio::MultiplexedConnection;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Tries before an entry that breaks its reader off is given up.
+const TRIES: u32 = 3;
+/// Most bytes of an entry's request, unpacked: 64 times what an entry may be, where telemetry packs to a
+/// quarter or a tenth. More of it would only make bombs dear for those that come behind them.
+const UNPACKED: usize = 64 * road::ENTRY_BYTES;
+/// The queue behind is full: asked again after this time.
+const FULL: Duration = Duration::from_millis(20);
+
+/// What was read of an entry.
+pub enum Found {
+    /// A request.
+    Request(Box<Request>),
+    /// Nothing that may be taken; with its fields.
+    Dead(Dead, Vec<Vec<u8>>),
+    /// Trimmed or deleted between two commands: an id without fields.
+    Gone,
+}
+
+/// A request, unpacked and walked.
+pub struct Request {
+    signal: Signal,
+    producer: Producer,
+    batch: Batch,
+    rejections: Rejections,
+    /// Bytes as stored, and unpacked.
+    bytes: (usize, usize),
+}
+
+/// Reads entries of a stream, off the network's threads.
+pub async fn decode(door: &Door, shard: u32, entries: Entries) -> Vec<(EntryId, Found)> {
+    let entries = Arc::new(entries);
+    let (own, all) = (door.clone(), Arc::clone(&entries));
+    let read = move || all.iter().map(|(id, f)| (*id, one(&own, shard, *id, f))).collect();
+    if let Ok(found) = tokio::task::spawn_blocking(read).await {
+        return found;
+    }
+    // One of them breaks its reader off: each on its own, then.
+    let mut found = Vec::with_capacity(entries.len());
+    for n in 0..entries.len() {
+        found.extend(alone(door, shard, &entries, n).await);
+    }
+    found
+}
+
+async fn alone(
+    door: &Door,
+    shard: u32,
+    entries: &Arc<Entries>,
+    n: usize,
+) -> Option<(EntryId, Found)> {
+    let (id, fields) = entries.get(n)?;
+    let mut why = String::new();
+    // The first try was together with the others.
+    for _ in 1..TRIES {
+        let (door, all) = (door.clone(), Arc::clone(entries));
+        let read = move || all.get(n).map(|(id, f)| (*id, one(&door, shard, *id, f)));
+        match tokio::task::spawn_blocking(read).await {
+            Ok(found) => return found,
+            Err(broke) => why = broke.to_string(),
+        }
+    }
+    Some((*id, Found::Dead(Dead::Broke(TRIES, why), fields.clone())))
+}
+
+fn one(door: &Door, shard: u32, id: EntryId, fields: &[Vec<u8>]) -> Found {
+    if fields.is_empty() {
+        return Found::Gone;
+    }
+    match request(door, shard, id, fields) {
+        Ok(request) => Found::Request(Box::new(request)),
+        Err(dead) => Found::Dead(dead, fields.to_vec()),
+    }
+}
+
+fn request(door: &Door, shard: u32, id: EntryId, fields: &[Vec<u8>]) -> Result<Request, Dead> {
+    let entry = entry::read(shard, fields)?;
+    let payload: Cow<[u8]> = match entry.encoding {
+        Encoding::Identity => entry.otlp.into(),
+        _ => {
+            let unpacked = gunzip(entry.otlp, door.limits.bytes.min(UNPACKED));
+            let dead = |e: InflateError| match e {
+                InflateError::TooLarge(_) => Dead::TooLarge(e.to_string()),
+                InflateError::Broken(..) => Dead::BadEncoding(e.to_string()),
+            };
+            unpacked.map_err(dead)?.into()
+        }
+    };
+    let mut decoder = door.decoders.take(&door.limits);
+    let decoded = decoder.decode(&payload, Some(entry.signal), Some(id.stamp()));
+    door.decoders.give_back(decoder);
+    let (batch, rejections) = decoded.map_err(|r| Dead::Refused(r.reason, r.message))?;
+    let bytes = (entry.otlp.len(), payload.len());
+    Ok(Request { signal: entry.signal, producer: entry.producer, batch, rejections, bytes })
+}
+
+/// Takes the next entry of the merged order.
+///
+/// # Errors
+/// [`End`]: it was not taken.
+pub async fn take(
+    to: &Streams,
+    c: &mut MultiplexedConnection,
+    replayed: &mut Replayed,
+    (shard, id, found): (u32, EntryId, Found),
+) -> Result<(), End> {
+    let lane = to.state.lanes.all().get(&shard).cloned();
+    let lane = lane.filter(|l| Instant::now() < l.until);
+    let Some(lane) = lane else {
+        return Err(End::Lost(format!("the lease of stream {shard} ended before it was renewed")));
+    };
+    let figures = &to.state.figures;
+    match found {
+        Found::Gone => figures.gone.inc(),
+        Found::Dead(dead, fields) => letter(to, c, (shard, id, lane.token), &dead, &fields).await?,
+        Found::Request(request) => {
+            let Request { signal, producer, mut batch, rejections, bytes } = *request;
+            if id <= lane.found.read {
+                let (spans, points) = replayed.strip(&mut batch, id.stamp(), lane.found.closed);
+                figures.replayed.inc_by(spans + points);
+            }
+            let items = (batch.spans.len(), batch.points.len());
+            let room = loop {
+                match to.door.pipeline.room(bytes.1, &batch).await {
+                    Ok(room) => break room,
+                    Err(_) => tokio::time::sleep(FULL).await,
+                }
+                if to.state.lanes.all().get(&shard).is_none_or(|l| Instant::now() >= l.until) {
+                    return Err(End::Lost("a lease ended while there was no room".into()));
+                }
+            };
+            let given =
+                to.door.pipeline.submit_logged(room, batch, rejections, producer, id.stamp());
+            given.map_err(|_| End::Stopped)?;
+            to.door.own.taken(Transport::Redis, signal, items, bytes.1);
+            figures.bytes.inc_by(bytes.0 as u64);
+            figures.entries.inc();
+        }
+    }
+    if let Some(lane) = to.state.lanes.all().get_mut(&shard) {
+        lane.take(id);
+    }
+    Ok(())
+}
+
+/// Writes a dead letter: reason, source, and the fields as they were.
+async fn letter(
+    to: &Streams,
+    c: &mut MultiplexedConnection,
+    (shard, id, token): (u32, EntryId, u64),
+    dead: &Dead,
+    fields: &[Vec<u8>],
+) -> Result<(), End> {
+    let keys = Keys::of(shard);
+    let (why, source) = (dead.to_string(), id.to_string());
+    let mut letter: Vec<(&[u8], &[u8])> = vec![
+        (b"reason", dead.reason().as_bytes()),
+        (b"why", why.as_bytes()),
+        (b"source", source.as_bytes()),
+    ];
+    // What no producer sends is kept as far as an entry may be long.
+    let mut room = 2 * road::ENTRY_BYTES;
+    for field in fields.chunks_exact(2).take(32) {
+        let (name, value) = (&field[0], &field[1]);
+        room = room.saturating_sub(name.len());
+        let some = value.get(..room.min(value.len())).unwrap_or_default();
+        room -= some.len();
+        letter.push((name.get(..256).unwrap_or(name), some));
+    }
+    let items = entry::field(fields, road::FIELD_ITEMS);
+    let items = items.and_then(|f| std::str::from_utf8(f).ok()?.parse::<u32>().ok());
+    match fence::bury(c, &keys, token, id, &letter).await? {
+        Written::Done => {
+            let items = items.unwrap_or(0);
+            tracing::warn!(
+                stream = keys.stream,
+                id = source,
+                reason = dead.reason(),
+                items,
+                "an entry cannot be taken; it stands in {}: {dead}",
+                keys.dead
+            );
+            to.state.figures.dead.with_label_values(&[dead.reason()]).inc();
+            to.state.figures.dead_items.inc_by(u64::from(items));
+        }
+        // An earlier reader did, and counted it.
+        Written::Before => {}
+        Written::Fenced => {
+            to.state.figures.fenced.inc();
+            return Err(End::Fenced(shard, "another collector".into()));
+        }
+    }
+    Ok(())
+}

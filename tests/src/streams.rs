@@ -1,0 +1,222 @@
+//! A real redis-server on a free port, and a producer that writes streams as an SDK does and remembers
+//! what was acknowledged. Neither knows the code under test.
+
+use crate::foreign::{in_path, there};
+use crate::spans::{gzip, request};
+use longpole_proto::{road, shard};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use redis::{Connection, RedisResult, Value, cmd};
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Environment variable that makes the tests fail where redis-server is missing.
+pub const REQUIRED: &str = "LONGPOLE_REQUIRE_REDIS";
+
+/// The server. Ends with the test.
+pub struct Redis {
+    child: Child,
+    port: u16,
+    folder: tempfile::TempDir,
+    settings: Vec<String>,
+}
+
+impl Redis {
+    /// Starts one with settings of redis.conf; `None` where there is none to start.
+    pub fn start(settings: &[&str]) -> Option<Self> {
+        if !there("redis-server", &in_path("redis-server"), REQUIRED) {
+            return None;
+        }
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = settings.iter().map(|s| (*s).to_owned()).collect();
+        let child = Command::new("true").spawn().expect("a child");
+        let mut server = Self { child, port: free.port(), folder, settings };
+        server.restart();
+        Some(server)
+    }
+
+    /// Starts it again on what it left on disk; returns when it answers.
+    pub fn restart(&mut self) {
+        let _ = self.child.wait();
+        let port = self.port.to_string();
+        self.child = Command::new(in_path("redis-server"))
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .arg(self.folder.path())
+            .args(&self.settings)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server starts");
+        let began = Instant::now();
+        while self.connect().and_then(|mut c| cmd("PING").query::<()>(&mut c)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(20), "redis-server does not answer");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `redis://` and where it is.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The same for a user.
+    pub fn url_of(&self, user: &str, password: &str) -> String {
+        format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
+    }
+
+    /// The folder of its files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    fn connect(&self) -> RedisResult<Connection> {
+        let client = redis::Client::open(self.url())?;
+        let connection = client.get_connection_with_timeout(Duration::from_secs(2))?;
+        connection.set_read_timeout(Some(Duration::from_secs(10)))?;
+        Ok(connection)
+    }
+
+    /// A connection.
+    pub fn connection(&self) -> Connection {
+        self.connect().expect("redis-server answers")
+    }
+
+    /// Runs a command.
+    pub fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut ask = cmd(words.first().copied().unwrap_or("PING"));
+        ask.arg(words.get(1..).unwrap_or_default());
+        ask.query(&mut self.connection()).unwrap_or_else(|e| panic!("{words:?}: {e}"))
+    }
+
+    /// Fields of a hash.
+    pub fn hash(&self, key: &str) -> BTreeMap<String, String> {
+        self.ask(&["HGETALL", key])
+    }
+
+    /// Processor seconds it has used.
+    pub fn cpu_seconds(&self) -> f64 {
+        let info: String = self.ask(&["INFO", "cpu"]);
+        let of = |name: &str| {
+            let line = info.lines().find_map(|l| l.strip_prefix(name));
+            line.and_then(|n| n.trim().parse::<f64>().ok()).expect("a number")
+        };
+        of("used_cpu_sys:") + of("used_cpu_user:")
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A producer: batches cut by shard, numbered from 1 without gaps, sent again under the same number
+/// until they are acknowledged.
+pub struct Producer {
+    id: [u8; 16],
+    sequences: BTreeMap<u32, u64>,
+    shards: u32,
+    /// Spans that were acknowledged.
+    pub acknowledged: u64,
+    /// Bytes of the entries' payloads.
+    pub bytes: u64,
+}
+
+/// An entry before it is sent.
+#[derive(Clone)]
+pub struct Batch {
+    /// Which stream.
+    pub shard: u32,
+    /// Names and values of its fields.
+    pub fields: Vec<(&'static str, Vec<u8>)>,
+    /// Spans in it.
+    pub spans: u64,
+}
+
+impl Producer {
+    /// Of the streams that a collector made; waits for them.
+    pub fn new(redis: &Redis, id: u8) -> Self {
+        let began = Instant::now();
+        let shards = loop {
+            let told: Option<u32> = redis.ask(&["HGET", road::META_KEY, road::META_SHARDS]);
+            if let Some(shards) = told {
+                break shards;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "nobody made the streams");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let (sequences, acknowledged, bytes) = Default::default();
+        Self { id: [id; 16], sequences, shards, acknowledged, bytes }
+    }
+
+    /// Cuts spans of a service into one batch a shard.
+    pub fn cut(&mut self, service: &str, spans: Vec<Span>) -> Vec<Batch> {
+        let mut by_shard: BTreeMap<u32, Vec<Span>> = BTreeMap::new();
+        for span in spans {
+            let id: [u8; 16] = span.trace_id.as_slice().try_into().unwrap_or_default();
+            let shard = shard::shard_of(shard::trace_hash(id), self.shards);
+            by_shard.entry(shard).or_default().push(span);
+        }
+        let cut = |(shard, spans): (u32, Vec<Span>)| {
+            let sequence = self.sequences.entry(shard).or_default();
+            *sequence += 1;
+            let items = spans.len();
+            let otlp = gzip(&request(service, spans));
+            self.bytes += otlp.len() as u64;
+            let fields = vec![
+                (road::FIELD_FORMAT, road::ENTRY_FORMAT.into()),
+                (road::FIELD_PRODUCER, road::producer_hex(self.id).into_bytes()),
+                (road::FIELD_SEQUENCE, sequence.to_string().into_bytes()),
+                (road::FIELD_SIGNAL, road::SIGNAL_TRACES.into()),
+                (road::FIELD_ITEMS, items.to_string().into_bytes()),
+                (road::FIELD_ENCODING, road::ENCODING_GZIP.into()),
+                (road::FIELD_OTLP, otlp),
+            ];
+            Batch { shard, fields, spans: items as u64 }
+        };
+        by_shard.into_iter().map(cut).collect()
+    }
+
+    /// Sends batches in one pipeline, again and again until each is acknowledged.
+    pub fn send(&mut self, redis: &Redis, batches: &[Batch]) {
+        let began = Instant::now();
+        while let Err(e) = redis.connect().and_then(|mut c| append(&mut c, batches)) {
+            assert!(began.elapsed() < Duration::from_secs(30), "not acknowledged: {e}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.acknowledged += batches.iter().map(|b| b.spans).sum::<u64>();
+    }
+
+    /// Cuts and sends.
+    pub fn spans(&mut self, redis: &Redis, spans: Vec<Span>) {
+        let batches = self.cut("shop", spans);
+        self.send(redis, &batches);
+    }
+}
+
+/// XADD of each.
+///
+/// # Errors
+/// The connection, or the first that was refused.
+pub fn append(c: &mut Connection, batches: &[Batch]) -> RedisResult<()> {
+    let mut pipe = redis::pipe();
+    for batch in batches {
+        pipe.cmd("XADD").arg(road::stream_key(batch.shard)).arg("*");
+        for (name, value) in &batch.fields {
+            pipe.arg(*name).arg(value.as_slice());
+        }
+    }
+    pipe.query::<Vec<Value>>(c).map(drop)
+}

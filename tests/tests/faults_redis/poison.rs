@@ -66,7 +66,7 @@ fn poison_is_buried_with_its_reason_and_delays_nobody() {
     assert_eq!(letters, poison.len());
     assert_eq!(collector.sum("longpole_redis_dead_letter_items_total", &[]) as usize, poison.len());
     say(&format!(
-        "{} poisonous entries (6 of them bombs of 64 MiB or too long) among {good} good spans: buried, \
+        "{} poisonous entries (6 of them bombs or too long) among {good} good spans: buried, \
          the last good span counted {delay:?} after it was written ({all:?} in all)",
         poison.len()
     ));

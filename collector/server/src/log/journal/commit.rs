@@ -151,10 +151,14 @@ impl<D: Disk> Committer<D> {
         }
     }
 
-    /// Whether the journal can be written again: begins a segment, where none is open.
+    /// Whether the journal can be written again: begins a segment, where none is open. One that was full
+    /// has room again once a whole segment fits, so that it does not open for single requests.
+    ///
+    /// # Errors
+    /// [`CommitError`]: not yet.
     pub fn probe(&mut self, stamp: Timestamp) -> Result<(), CommitError> {
         let bytes = self.shared.lock().bytes;
-        if bytes + HEAD as u64 >= self.caps.bytes {
+        if bytes + self.caps.segment > self.caps.bytes {
             return Err(CommitError::Full { bytes, cap: self.caps.bytes });
         }
         if self.open.is_none() {

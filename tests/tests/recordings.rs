@@ -81,7 +81,7 @@ fn the_labs_faults_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut wrong = Vec::new();
     for seed in 1..=2 {
-        // Load alone is left out: at six times the demand several services show processor first.
+        // Load alone is left out: its recordings are several times as long as the others.
         for fault in Fault::ALL.into_iter().filter(|f| *f != Fault::Load) {
             let made = record(fault, seed, &Options::default());
             let file = folder.path().join("case.binpb");

@@ -5,12 +5,15 @@
 //! (strength, then how much of the users' time or errors the hypothesis explains). Thresholds stand
 //! beside the rule with their reason.
 
+mod cache;
 mod cpu;
+mod disk;
 mod errors;
 mod latency;
 mod load;
 mod memory;
 mod network;
+mod patience;
 mod queue;
 mod time;
 mod visits;
@@ -57,6 +60,9 @@ pub fn hypotheses(facts: &Facts) -> Vec<Hypothesis> {
         visits::check,
         network::check,
         time::check,
+        disk::check,
+        cache::check,
+        patience::check,
         memory::check,
         queue::check,
         latency::check,
@@ -71,11 +77,12 @@ type WhyNot = fn(&Facts, &str) -> Option<String>;
 
 /// Kinds that were considered for a service and why they were ruled out.
 pub fn ruled_out(facts: &Facts, service: &str, found: &[BottleneckKind]) -> Vec<RuledOut> {
-    let checks: [(BottleneckKind, WhyNot); 6] = [
+    let checks: [(BottleneckKind, WhyNot); 7] = [
         (BottleneckKind::Cpu, cpu::why_not),
         (BottleneckKind::NetworkIo, network::why_not),
         (BottleneckKind::Errors, errors::why_not),
         (BottleneckKind::DatabaseIo, time::why_no_store),
+        (BottleneckKind::DiskIo, disk::why_not),
         (BottleneckKind::Memory, memory::why_not),
         (BottleneckKind::Queue, queue::why_not),
     ];

@@ -5,6 +5,9 @@
 //! own 90th percentile, and what they exceed it by is summed.
 
 mod calls;
+mod edges;
+mod exceed;
+mod felt;
 mod graph;
 mod population;
 mod series;
@@ -14,10 +17,11 @@ mod sites;
 mod stretch;
 
 pub use calls::{CallFacts, Calls};
+pub use edges::EdgeFact;
 pub use graph::Graph;
 pub use population::{Population, Reached};
 pub use series::{SeriesFact, series_facts};
 pub use service::{CLEAR, CPU_STEP, Facts};
 pub use shift::Shift;
-pub use sites::{Flow, FlowFact, flows};
+pub use sites::{Flow, FlowFact, Flows, flows};
 pub use stretch::Stretch;

@@ -21,13 +21,27 @@ pub enum Fault {
     Errors,
     /// `catalog` leaks memory, collects garbage ever longer and is killed.
     MemoryLeak,
-    /// Six times the demand.
+    /// Several times the demand.
     Load,
+    /// `catalog`'s share of the processor was cut: its scheduler holds it back.
+    Throttled,
+    /// `orders` leaks connections until its pool has few left.
+    Pool,
+    /// The disk under `orders` takes long to make its journal durable.
+    SlowDisk,
+    /// The link into `cart` loses packets; they are sent again.
+    LossyNetwork,
+    /// The bank behind `payment` answers a part of its calls with an error.
+    FailingDependency,
+    /// `checkout` was told to wait for `payment` for less time than that takes.
+    Configuration,
+    /// The cache in front of the database lost what `catalog` reads.
+    ColdCache,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::None,
         Self::NPlusOne,
         Self::Cpu,
@@ -38,6 +52,13 @@ impl Fault {
         Self::Errors,
         Self::MemoryLeak,
         Self::Load,
+        Self::Throttled,
+        Self::Pool,
+        Self::SlowDisk,
+        Self::LossyNetwork,
+        Self::FailingDependency,
+        Self::Configuration,
+        Self::ColdCache,
     ];
 
     /// Name on the command line and in labels.
@@ -53,6 +74,13 @@ impl Fault {
             Self::Errors => "errors",
             Self::MemoryLeak => "memory-leak",
             Self::Load => "load",
+            Self::Throttled => "throttled",
+            Self::Pool => "pool",
+            Self::SlowDisk => "slow-disk",
+            Self::LossyNetwork => "lossy-network",
+            Self::FailingDependency => "failing-dependency",
+            Self::Configuration => "bad-configuration",
+            Self::ColdCache => "cold-cache",
         }
     }
 
@@ -67,6 +95,13 @@ impl Fault {
             Self::DownstreamLatency | Self::Errors => Some("payment"),
             Self::Network => Some("cart"),
             Self::Load => Some("frontend"),
+            Self::Throttled => Some("catalog"),
+            Self::Pool => Some("orders"),
+            Self::SlowDisk => Some("orders"),
+            Self::LossyNetwork => Some("cart"),
+            Self::FailingDependency => Some("payment"),
+            Self::Configuration => Some("checkout"),
+            Self::ColdCache => Some("catalog"),
         }
     }
 
@@ -77,12 +112,19 @@ impl Fault {
             Self::NPlusOne => &["chatty_calls"],
             Self::Cpu => &["cpu"],
             Self::SlowDatabase => &["database_io"],
-            Self::Lock => &["lock", "queue"],
+            Self::Lock => &["lock"],
             Self::DownstreamLatency => &["downstream"],
             Self::Network => &["network_io"],
             Self::Errors => &["errors"],
             Self::MemoryLeak => &["memory"],
-            Self::Load => &["load", "queue"],
+            Self::Load => &["load"],
+            Self::Throttled => &["cpu"],
+            Self::Pool => &["queue"],
+            Self::SlowDisk => &["disk_io"],
+            Self::LossyNetwork => &["network_io"],
+            Self::FailingDependency => &["downstream"],
+            Self::Configuration => &["configuration"],
+            Self::ColdCache => &["database_io"],
         }
     }
 

@@ -8,6 +8,8 @@
 mod fault;
 pub mod live;
 mod meter;
+mod queue;
+mod readings;
 mod record;
 mod rng;
 mod shop;

@@ -1,24 +1,19 @@
 //! A run of the shop as an OTLP recording with its labels.
 
 use crate::fault::Fault;
-use crate::meter::MEMORY;
-use crate::shop::{POOL, SERVER, SERVICES, Shop, Span};
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use crate::readings::metrics;
+use crate::shop::{SERVER, SERVICES, Shop, Span};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
-use opentelemetry_proto::tonic::metrics::v1::{
-    Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric::Data,
-    number_data_point::Value as Number,
-};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{
     ResourceSpans, ScopeSpans, Span as OtlpSpan, Status, span::Event,
 };
 use prost::Message;
 
-const SECOND: u64 = 1_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 /// Seconds between two readings of the machines.
-const READ_EVERY: u64 = 5;
+pub(crate) const READ_EVERY: u64 = 5;
 
 /// How long and how busy.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +68,7 @@ impl Recording {
 pub fn record(fault: Fault, seed: u64, options: &Options) -> Recording {
     let from = options.start + options.healthy_seconds * SECOND;
     let end = from + options.faulty_seconds * SECOND;
-    let mut shop = Shop::new(fault, from, seed);
+    let mut shop = Shop::new(fault, from, seed, options.requests_per_second);
     let mut messages = Vec::new();
     let mut spans = 0;
     let mut t = options.start;
@@ -82,7 +77,7 @@ pub fn record(fault: Fault, seed: u64, options: &Options) -> Recording {
     while second <= end {
         while t < second {
             shop.request(t);
-            t += shop.gap(options.requests_per_second, t).max(1);
+            t += shop.gap(t).max(1);
         }
         // What has ended by now is sent; the rest waits for its second.
         waiting.append(&mut shop.spans);
@@ -95,19 +90,19 @@ pub fn record(fault: Fault, seed: u64, options: &Options) -> Recording {
             messages.push(traces(&done, fault, from));
         }
         if ((second - options.start) / SECOND).is_multiple_of(READ_EVERY) {
-            messages.push(metrics(&mut shop, second, from, fault));
+            messages.push(metrics(&mut shop, second, options.start));
         }
         second += SECOND;
     }
     Recording { messages, labels: labels(fault, seed, options, from, end), spans }
 }
 
-fn text(key: &str, value: &str) -> KeyValue {
+pub(crate) fn text(key: &str, value: &str) -> KeyValue {
     let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
     KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
 }
 
-fn resource(service: &str, version: &str) -> Option<Resource> {
+pub(crate) fn resource(service: &str, version: &str) -> Option<Resource> {
     let attributes = vec![
         text("service.name", service),
         text("service.version", version),
@@ -119,7 +114,7 @@ fn resource(service: &str, version: &str) -> Option<Resource> {
     Some(Resource { attributes, ..Resource::default() })
 }
 
-fn version(service: &str, t: u64, fault: Fault, from: u64) -> &'static str {
+pub(crate) fn version(service: &str, t: u64, fault: Fault, from: u64) -> &'static str {
     if fault.release() == Some(service) && t >= from { "1.5.0" } else { "1.4.0" }
 }
 
@@ -144,12 +139,14 @@ fn traces(spans: &[Span], fault: Fault, from: u64) -> Vec<u8> {
 
 fn span(s: &Span) -> OtlpSpan {
     let mut attributes = Vec::new();
-    if s.store {
+    if let Some(system) = s.store {
         let (operation, table) = s.name.split_once(' ').unwrap_or((s.name, ""));
-        attributes.push(text("db.system.name", "postgresql"));
+        attributes.push(text("db.system.name", system));
         attributes.push(text("db.query.summary", s.name));
         attributes.push(text("db.operation.name", operation));
-        attributes.push(text("db.collection.name", table));
+        if !table.is_empty() {
+            attributes.push(text("db.collection.name", table));
+        }
     } else if let Some((method, route)) = s.name.split_once(' ') {
         attributes.push(text("http.request.method", method));
         if s.kind == SERVER {
@@ -158,12 +155,15 @@ fn span(s: &Span) -> OtlpSpan {
             attributes.push(text("server.address", route.split('/').next().unwrap_or("")));
         }
     }
+    if let Some(error) = s.error {
+        attributes.push(text("error.type", error));
+    }
     let mut events = Vec::new();
-    if s.failed && s.service == "payment" && s.kind == SERVER {
+    if s.error.is_some() && s.service == "payment" && s.kind == SERVER {
         events.push(Event {
             time_unix_nano: s.end,
             name: "exception".to_owned(),
-            attributes: vec![text("exception.type", "CardDeclinedByMistake")],
+            attributes: vec![text("exception.type", s.error.unwrap_or_default())],
             ..Event::default()
         });
     }
@@ -177,53 +177,8 @@ fn span(s: &Span) -> OtlpSpan {
         end_time_unix_nano: s.end,
         attributes,
         events,
-        status: s.failed.then(|| Status { code: 2, ..Status::default() }),
+        status: s.error.map(|_| Status { code: 2, ..Status::default() }),
         ..OtlpSpan::default()
-    }
-}
-
-fn metrics(shop: &mut Shop, t: u64, from: u64, fault: Fault) -> Vec<u8> {
-    let mut request = ExportMetricsServiceRequest::default();
-    let busy = shop.meter.read_pool();
-    for (i, (service, ..)) in SERVICES.into_iter().enumerate() {
-        let r = shop.meter.read(i);
-        let cores = r.burnt_ns / (READ_EVERY * SECOND) as f64;
-        let mut all = vec![
-            gauge("container.cpu.usage", "{cpu}", t, cores, &[]),
-            gauge("k8s.pod.cpu_limit_utilization", "1", t, cores / 0.5, &[]),
-            gauge("container.memory.working_set", "By", t, r.memory, &[]),
-            gauge("k8s.pod.memory_limit_utilization", "1", t, r.memory / MEMORY.1, &[]),
-            gauge("container.memory.oom_kills", "1", t, r.kills as f64, &[]),
-        ];
-        if let Some(wait) = r.wait_p99 {
-            let pool = [("db.client.connection.pool.name", "shop")];
-            let used = [pool[0], ("db.client.connection.state", "used")];
-            all.push(gauge("db.client.connection.count", "{connection}", t, busy as f64, &used));
-            all.push(gauge("db.client.connection.max", "{connection}", t, POOL as f64, &pool));
-            let seconds = wait as f64 / SECOND as f64;
-            all.push(gauge("db.client.connection.wait_time.p99", "s", t, seconds, &pool));
-        }
-        request.resource_metrics.push(ResourceMetrics {
-            resource: resource(service, version(service, t, fault, from)),
-            scope_metrics: vec![ScopeMetrics { metrics: all, ..ScopeMetrics::default() }],
-            ..ResourceMetrics::default()
-        });
-    }
-    request.encode_to_vec()
-}
-
-fn gauge(name: &str, unit: &str, t: u64, value: f64, attributes: &[(&str, &str)]) -> Metric {
-    let point = NumberDataPoint {
-        time_unix_nano: t,
-        value: Some(Number::AsDouble(value)),
-        attributes: attributes.iter().map(|(k, v)| text(k, v)).collect(),
-        ..NumberDataPoint::default()
-    };
-    Metric {
-        name: name.to_owned(),
-        unit: unit.to_owned(),
-        data: Some(Data::Gauge(Gauge { data_points: vec![point] })),
-        ..Metric::default()
     }
 }
 

@@ -27,8 +27,24 @@ impl Rng {
         -mean * (1.0 - self.unit()).ln()
     }
 
-    /// Around `typical`, skewed to the right as service times are: half constant, half exponential.
+    /// Standard normal (Box and Muller 1958).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
+
+    /// Log-normal with the given mean; `sigma` is that of its logarithm.
+    pub(crate) fn log_normal(&mut self, mean: f64, sigma: f64) -> f64 {
+        mean * (sigma * self.normal() - 0.5 * sigma * sigma).exp()
+    }
+
+    /// Around `typical`, skewed to the right as service times are.
     pub(crate) fn service_time(&mut self, typical: f64) -> f64 {
-        0.5 * typical + self.exponential(0.5 * typical)
+        self.log_normal(typical, 0.5)
+    }
+
+    /// Uniform between two bounds.
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
     }
 }

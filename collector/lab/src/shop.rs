@@ -1,12 +1,17 @@
 //! The shop itself: services with workers and a processor, a database with a pool, and requests that
 //! walk through them.
 //!
-//! Requests are walked in order of arrival; a service's workers and the pool's connections are queues
-//! that remember until when they are busy, so that contention shows as waiting.
+//! Requests are walked in order of arrival; workers, connections, locks and quotas remember until when
+//! they are busy ([`crate::queue`]), so that contention shows as waiting. How large a fault is, and how
+//! the demand wanders, is drawn from the seed.
 
 use crate::fault::Fault;
 use crate::meter::Meter;
+use crate::queue::{Queue, Quota};
 use crate::rng::Rng;
+
+mod machine;
+mod visits;
 
 /// Nanoseconds per millisecond, as a factor.
 pub(crate) const MS: f64 = 1e6;
@@ -27,32 +32,9 @@ pub(crate) struct Span {
     pub(crate) name: &'static str,
     pub(crate) start: u64,
     pub(crate) end: u64,
-    pub(crate) failed: bool,
-    pub(crate) store: bool,
-}
-
-/// Workers that take one request at a time.
-#[derive(Clone, Debug)]
-struct Queue(Vec<u64>);
-
-impl Queue {
-    fn new(workers: usize) -> Self {
-        Self(vec![0; workers])
-    }
-
-    /// The worker that is free first, and when work that arrives at `t` can begin.
-    fn enter(&self, t: u64) -> (usize, u64) {
-        let (i, free) = self.0.iter().enumerate().min_by_key(|(_, f)| **f).unwrap_or((0, &0));
-        (i, t.max(*free))
-    }
-
-    fn leave(&mut self, worker: usize, t: u64) {
-        self.0[worker] = t;
-    }
-
-    fn busy(&self, t: u64) -> usize {
-        self.0.iter().filter(|f| **f > t).count()
-    }
+    /// `error.type` of a span that failed.
+    pub(crate) error: Option<&'static str>,
+    pub(crate) store: Option<&'static str>,
 }
 
 /// Workers per service, and the typical processor time of one request, milliseconds.
@@ -64,7 +46,9 @@ pub(crate) const SERVICES: [(&str, usize, f64); 6] = [
     ("orders", 16, 3.0),
     ("payment", 16, 2.0),
 ];
-/// Connections that the pool to the database holds.
+/// Cores that a pod may use.
+const CORES: f64 = 0.5;
+/// Connections that each service's pool to the database holds.
 pub(crate) const POOL: usize = 10;
 
 /// The running shop.
@@ -73,8 +57,15 @@ pub(crate) struct Shop {
     /// When the fault begins.
     pub(crate) from: u64,
     rng: Rng,
+    /// How large the fault is: 0.7 to 1.4 times its typical size.
+    size: f64,
+    /// Requests per second asked for: what runs out has to be scaled by it.
+    rate: f64,
+    /// Where in its slow wave the demand begins.
+    phase: f64,
     workers: Vec<Queue>,
-    pool: Queue,
+    pools: Vec<Queue>,
+    quotas: Vec<Quota>,
     lock: u64,
     pub(crate) meter: Meter,
     pub(crate) spans: Vec<Span>,
@@ -88,16 +79,24 @@ struct At {
     time: u64,
 }
 
+/// How a handler or a call ended: when, and the error if it failed.
+type Ended = (u64, Option<&'static str>);
+
 impl Shop {
-    pub(crate) fn new(fault: Fault, from: u64, seed: u64) -> Self {
+    pub(crate) fn new(fault: Fault, from: u64, seed: u64, rate: f64) -> Self {
+        let mut rng = Rng::new(seed);
         Self {
             fault,
             from,
-            rng: Rng::new(seed),
+            size: rng.between(0.7, 1.4),
+            rate,
+            phase: rng.between(0.0, std::f64::consts::TAU),
+            rng,
             workers: SERVICES.iter().map(|s| Queue::new(s.1)).collect(),
-            pool: Queue::new(POOL),
+            pools: vec![Queue::new(POOL); SERVICES.len()],
+            quotas: vec![Quota::default(); SERVICES.len()],
             lock: 0,
-            meter: Meter::new(SERVICES.len()),
+            meter: Meter::new(SERVICES.len(), seed),
             spans: Vec::new(),
         }
     }
@@ -106,99 +105,17 @@ impl Shop {
         self.fault == fault && t >= self.from
     }
 
-    /// Time to the next arrival, at `rate` per second.
-    pub(crate) fn gap(&mut self, rate: f64, t: u64) -> u64 {
-        let rate = if self.faulty(Fault::Load, t) { rate * 6.0 } else { rate };
+    /// Time to the next arrival. Demand wanders by a seventh over two minutes.
+    pub(crate) fn gap(&mut self, t: u64) -> u64 {
+        let wave = (self.phase + t as f64 / 1e9 * std::f64::consts::TAU / 120.0).sin();
+        // As much as the processors can just do, or somewhat more: what they do easily is no fault.
+        let surge = self.faulty(Fault::Load, t).then_some(137.0 + 40.0 * self.size);
+        let rate = surge.unwrap_or(self.rate) * (1.0 + 0.15 * wave);
         (self.rng.exponential(1e9 / rate)) as u64
     }
 
     fn id(&mut self) -> u64 {
         self.rng.next().max(1)
-    }
-
-    /// Processor work of a service, `ms` milliseconds typically. Gives back when it is done.
-    fn work(&mut self, service: usize, t: u64, ms: f64) -> u64 {
-        let mut ms = self.rng.service_time(ms);
-        let name = SERVICES[service].0;
-        if name == "catalog" {
-            if self.faulty(Fault::Cpu, t) {
-                ms *= 10.0;
-            }
-            if self.faulty(Fault::MemoryLeak, t) {
-                // The fuller the heap, the oftener it is collected.
-                let fill = self.meter.memory_fill(service, t, self.from);
-                self.meter.allocate(service);
-                if self.rng.unit() < fill {
-                    ms += 80.0 * fill;
-                }
-            }
-        }
-        self.meter.burn(service, ms * MS);
-        t + (ms * MS) as u64
-    }
-
-    /// One request of a customer.
-    pub(crate) fn request(&mut self, t: u64) {
-        let trace = (u128::from(self.id()) << 64) | u128::from(self.id());
-        let dice = self.rng.unit();
-        let root = At { trace, parent: 0, time: t };
-        if dice < 0.45 {
-            self.serve(0, root, "GET /products/{id}", |s, at| {
-                s.call(2, at, "GET /products/{id}", |s, at| {
-                    let (t, _) = s.query(2, at, "SELECT products", 2.0);
-                    (t, false)
-                })
-            });
-        } else if dice < 0.7 {
-            self.serve(0, root, "GET /cart", |s, at| {
-                let (t, _) = s.call(1, at, "GET /cart/{user}", |_, at| (at.time, false));
-                s.call(2, At { time: t, ..at }, "GET /prices", |s, at| {
-                    let (t, _) = s.query(2, at, "SELECT prices", 1.5);
-                    (t, false)
-                })
-            });
-        } else if dice < 0.9 {
-            self.serve(0, root, "GET /orders", |s, at| {
-                s.call(4, at, "GET /orders/{user}", |s, at| {
-                    let (mut t, _) = s.query(4, at, "SELECT orders", 2.0);
-                    if s.faulty(Fault::NPlusOne, t) {
-                        let items = 6 + s.rng.next() % 12;
-                        for _ in 0..items {
-                            t = s.query(4, At { time: t, ..at }, "SELECT order_items", 2.0).0;
-                        }
-                    }
-                    (t, false)
-                })
-            });
-        } else {
-            self.serve(0, root, "POST /checkout", |s, at| {
-                s.call(3, at, "POST /checkout", |s, at| s.checkout(at))
-            });
-        }
-    }
-
-    fn checkout(&mut self, at: At) -> (u64, bool) {
-        let mut t = at.time;
-        if self.faulty(Fault::Lock, t) {
-            // Everybody waits for one lock, held for the work under it.
-            t = t.max(self.lock) + (self.rng.service_time(220.0) * MS) as u64;
-            self.lock = t;
-        }
-        let (t, failed) = self.call(5, At { time: t, ..at }, "POST /pay", |s, at| {
-            let slow = if s.faulty(Fault::DownstreamLatency, at.time) { 450.0 } else { 0.0 };
-            let ms =
-                s.rng.service_time(25.0) + if slow > 0.0 { s.rng.service_time(slow) } else { 0.0 };
-            let end = at.time + (ms * MS) as u64;
-            s.span(5, at, CLIENT, "POST bank.example/charge", end, false, false);
-            (end, s.faulty(Fault::Errors, end) && s.rng.unit() < 0.33)
-        });
-        if failed {
-            return (t, true);
-        }
-        self.call(4, At { time: t, ..at }, "POST /orders", |s, at| {
-            let (t, _) = s.query(4, at, "INSERT orders", 2.5);
-            (t, false)
-        })
     }
 
     #[allow(clippy::too_many_arguments)] // one argument for each thing a span says
@@ -209,8 +126,8 @@ impl Shop {
         kind: i32,
         name: &'static str,
         end: u64,
-        failed: bool,
-        store: bool,
+        error: Option<&'static str>,
+        store: Option<&'static str>,
     ) -> u64 {
         let id = self.id();
         self.spans.push(Span {
@@ -222,7 +139,7 @@ impl Shop {
             name,
             start: at.time,
             end: end.max(at.time),
-            failed,
+            error,
             store,
         });
         id
@@ -234,21 +151,21 @@ impl Shop {
         service: usize,
         at: At,
         name: &'static str,
-        inside: impl FnOnce(&mut Self, At) -> (u64, bool),
-    ) -> (u64, bool) {
-        let id = self.span(service, at, SERVER, name, at.time, false, false);
+        inside: impl FnOnce(&mut Self, At) -> Ended,
+    ) -> Ended {
+        let id = self.span(service, at, SERVER, name, at.time, None, None);
         let index = self.spans.len() - 1;
         let (worker, begin) = self.workers[service].enter(at.time);
         let cost = SERVICES[service].2;
         let t = self.work(service, begin, cost * 0.7);
         let handler = At { trace: at.trace, parent: id, time: begin };
-        self.span(service, handler, INTERNAL, "validate", t, false, false);
-        let (t, failed) = inside(self, At { trace: at.trace, parent: id, time: t });
+        self.span(service, handler, INTERNAL, "validate", t, None, None);
+        let (t, error) = inside(self, At { trace: at.trace, parent: id, time: t });
         let end = self.work(service, t, cost * 0.3);
         self.workers[service].leave(worker, end);
         self.spans[index].end = end;
-        self.spans[index].failed = failed;
-        (end, failed)
+        self.spans[index].error = error;
+        (end, error)
     }
 
     /// A call from the service of `at`'s span to another: client span, network, server span, network.
@@ -257,43 +174,30 @@ impl Shop {
         service: usize,
         at: At,
         name: &'static str,
-        inside: impl FnOnce(&mut Self, At) -> (u64, bool),
-    ) -> (u64, bool) {
+        inside: impl FnOnce(&mut Self, At) -> Ended,
+    ) -> Ended {
         let caller = self.caller(at);
-        let id = self.span(caller, at, CLIENT, name, at.time, false, false);
+        let id = self.span(caller, at, CLIENT, name, at.time, None, None);
         let index = self.spans.len() - 1;
-        let slow = SERVICES[service].0 == "cart" && self.faulty(Fault::Network, at.time);
-        let hop = |s: &mut Self| {
-            let ms = s.rng.service_time(0.4) + if slow { s.rng.service_time(60.0) } else { 0.0 };
-            (ms * MS) as u64
-        };
-        let there = hop(self);
+        let there = self.hop(service, at.time);
         let arrive = At { trace: at.trace, parent: id, time: at.time + there };
-        let (t, failed) = self.serve(service, arrive, name, inside);
-        let end = t + hop(self);
+        let (t, mut error) = self.serve(service, arrive, name, inside);
+        let mut end = t + self.hop(service, at.time);
+        if SERVICES[service].0 == "payment" && self.faulty(Fault::Configuration, at.time) {
+            // The caller does not wait longer than it was told to; the callee goes on.
+            let patience = at.time + (8.0 * self.size * MS) as u64;
+            if end > patience {
+                (end, error) = (patience, Some("timeout"));
+            }
+        }
         self.spans[index].end = end;
-        self.spans[index].failed = failed;
-        (end, failed)
+        self.spans[index].error = error;
+        (end, error)
     }
 
     fn caller(&self, at: At) -> usize {
         let parent = self.spans.iter().rev().find(|s| s.id == at.parent);
         let name = parent.map_or("frontend", |s| s.service);
         SERVICES.iter().position(|s| s.0 == name).unwrap_or(0)
-    }
-
-    /// A query: a connection from the pool, then the database.
-    fn query(&mut self, service: usize, at: At, name: &'static str, ms: f64) -> (u64, bool) {
-        let (connection, begin) = self.pool.enter(at.time);
-        self.meter.wait(service, begin - at.time);
-        let factor = match name {
-            "SELECT products" if self.faulty(Fault::SlowDatabase, at.time) => 25.0,
-            _ => 1.0,
-        };
-        let end = begin + (self.rng.service_time(ms * factor) * MS) as u64;
-        self.pool.leave(connection, end);
-        self.meter.pool(self.pool.busy(at.time));
-        self.span(service, at, CLIENT, name, end, false, true);
-        (end, false)
     }
 }

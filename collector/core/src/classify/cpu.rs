@@ -8,6 +8,11 @@ use crate::facts::{CLEAR, Facts, FlowFact};
 use longpole_model::finding::BottleneckKind;
 use longpole_model::signal::{Category, Facility, Role};
 
+/// Growth of demand that explains a processor's.
+const GROWN: f64 = 1.5;
+/// What use may grow by beyond the demand before it is more a request.
+const PER_REQUEST: f64 = 1.3;
+
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let (rise, series) = facts.cpu_rise(service)?;
     let name = &series.identity.name;
@@ -33,6 +38,12 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     if throttled.is_none() && !has_symptom(facts, service) {
         // Nobody waits for it: a busy processor alone is no bottleneck.
         strength *= 0.4;
+    }
+    let demand = facts.demand_grew(service);
+    if demand >= GROWN && series.up.ratio().is_some_and(|r| r <= PER_REQUEST * demand) {
+        strength *= 0.4;
+        let claim = format!("{service} is asked {demand:.1} times as often: no more a request");
+        seen.push(evidence(claim, name, &series.identity.unit, &series.up, false));
     }
     if let Some(f) = answers_queries(facts, service) {
         // A database inside the process burns the process's time: the queries are the site.

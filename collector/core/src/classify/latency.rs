@@ -11,6 +11,10 @@ use longpole_model::signal::{Facility, Role};
 /// Least growth that counts, in seconds and as a ratio.
 const STEP: (f64, f64) = (0.005, 1.3);
 
+/// Values of a baseline that say nothing about its spread, and as many as say enough.
+const FEW: f64 = 6.0;
+const ENOUGH: f64 = 20.0;
+
 /// How a service's latency series grew as a whole.
 pub(super) struct Slower<'a> {
     /// The series that moved most, in spreads.
@@ -67,6 +71,9 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let name = &s.identity.name;
     let mut seen = vec![evidence(format!("{name} of {service} rose"), name, "s", &s.up, true)];
     let mut strength = 0.5 + 0.4 * ramp(s.up.z(), CLEAR, 30.0);
+    // Quantiles that others computed jump from one bucket's bound to the next: how far a series wanders
+    // by itself is not known from a few values.
+    strength *= ramp(s.up.samples[0] as f64, FEW, ENOUGH);
     // One series of one service may jump by itself: somebody else must feel it. Where spans are at
     // hand and this service has none, its series are at best a symptom.
     let neighbours = facts.graph.callers(service).chain(facts.graph.callees(service));

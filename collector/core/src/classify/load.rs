@@ -1,7 +1,6 @@
 //! Load: demand grew, and somebody feels it.
 //!
-//! Only where the demand itself arrives: a service whose callers are called more often too is not
-//! where it began.
+//! Only where the demand itself arrives: at a service that none of ours calls.
 
 use super::{Hypothesis, Impact, evidence, has_symptom, ramp};
 use crate::facts::{CLEAR, Facts, Shift};
@@ -10,6 +9,9 @@ use longpole_model::signal::{Facility, Role};
 
 /// Growth of demand that counts.
 const GROWN: f64 = 1.5;
+
+/// Requests (or values of a rate series) of the baseline below which its demand is not known.
+const MIN_REQUESTS: u64 = 20;
 
 /// How the demand on a service changed, requests per second: from its rate series, else from its
 /// segments.
@@ -26,7 +28,10 @@ fn grew(facts: &Facts, service: &str) -> Option<Shift> {
 
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let shift = grew(facts, service)?;
-    if facts.graph.callers(service).any(|c| grew(facts, c).is_some())
+    // Demand arrives where nobody of ours calls: behind that, more calls are another mix of requests, or
+    // calls that multiply. Few requests in the baseline say little about how many are usual.
+    if facts.graph.callers(service).next().is_some()
+        || shift.samples[0] < MIN_REQUESTS
         || !has_symptom(facts, service)
     {
         return None;
@@ -42,7 +47,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     Some(Hypothesis {
         service: service.to_owned(),
         kind: BottleneckKind::Load,
-        strength: 0.5 + 0.2 * ramp(ratio, GROWN, 4.0),
+        strength: 0.5 + 0.4 * ramp(ratio, GROWN, 4.0),
         impact: Impact::Resource,
         evidence: seen,
         site: None,

@@ -7,15 +7,24 @@ use longpole_model::signal::Category;
 
 /// Edges with fewer visits in the window say nothing.
 const MIN_VISITS: u64 = 3;
+/// Share of an edge's visits above their limit (a tenth is normal) by which it takes part in a growth
+/// that all edges show together.
+const MOSTLY: f64 = 0.5;
 
 /// Edges into a service that grew and are not their caller's doing, and how many there are in all.
+/// Where all callers together show it and none of them calls often enough to show it alone, those with
+/// most of their visits above the limit are the ones that grew.
 fn into<'a>(facts: &'a Facts, service: &str) -> (Vec<(&'a str, &'a FlowFact)>, usize) {
     let all: Vec<_> = facts.gaps_into(service).filter(|(_, f)| f.visits[1] >= MIN_VISITS).collect();
-    let grown = all
-        .iter()
-        .filter(|(e, f)| f.grew() && !facts.caller_owns(&e.service, service))
-        .map(|(e, f)| (e.service.as_str(), *f))
-        .collect();
+    let edges = |grew: &dyn Fn(&FlowFact) -> bool| -> Vec<(&'a str, &'a FlowFact)> {
+        let grown = all.iter().filter(|(_, f)| grew(f));
+        let theirs = grown.filter(|(e, _)| !facts.caller_owns(&e.service, service));
+        theirs.map(|(e, f)| (e.service.as_str(), f.clearest())).collect()
+    };
+    let mut grown = edges(&FlowFact::grew);
+    if grown.is_empty() && facts.into.get(service).is_some_and(FlowFact::grew) {
+        grown = edges(&|f| f.share.after >= MOSTLY);
+    }
     (grown, all.len())
 }
 

@@ -1,14 +1,24 @@
 //! Queues, pools and locks that fill: waiting shows in saturation series.
 
 use super::{Hypothesis, Impact, evidence, ramp};
-use crate::facts::{CLEAR, Facts};
+use crate::facts::{CLEAR, Facts, SeriesFact};
 use longpole_model::finding::BottleneckKind;
 use longpole_model::signal::{Facility, Role};
+
+/// Least growth that anybody feels: five milliseconds of waiting, or some of the work that waits.
+fn least(s: &SeriesFact) -> f64 {
+    let says = |w: &str| s.identity.name.split(|c: char| !c.is_alphanumeric()).any(|x| x == w);
+    let timed = matches!(s.identity.unit.as_str(), "s" | "ms" | "us" | "ns")
+        || ["seconds", "ms", "us"].iter().any(|w| says(w));
+    if timed { 0.005 } else { 0.3 }
+}
 
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let facilities = [Facility::Pool, Facility::Queue, Facility::Lock];
     let waiting = facilities.iter().flat_map(|f| facts.series_of(service, Role::Saturation, *f));
-    let grown = waiting.filter(|s| s.rose() && s.up.after >= 2.0 * s.baseline_max.max(0.0));
+    let grown = waiting
+        .filter(|s| s.rose() && s.up.delta() >= least(s))
+        .filter(|s| s.up.after >= 2.0 * s.baseline_max.max(0.0));
     let s = grown.max_by(|a, b| a.up.z().total_cmp(&b.up.z()))?;
     let name = &s.identity.name;
     let claim = format!("{name} of {service} rose: work waits");

@@ -19,10 +19,11 @@ pub(super) fn owned_ns(facts: &Facts, service: &str) -> f64 {
 }
 
 /// The flow of a service, other than gaps, with the most excess.
-fn slowest<'a>(facts: &'a Facts, service: &str) -> Option<(&'a Flow, &'a FlowFact)> {
+pub(super) fn slowest<'a>(facts: &'a Facts, service: &str) -> Option<(&'a Flow, &'a FlowFact)> {
     let own =
         facts.flows.iter().filter(|(f, _)| f.service == service && f.category != Category::Gap);
     own.filter(|(_, f)| f.grew())
+        .map(|(flow, f)| (flow, f.clearest()))
         .max_by(|a, b| a.1.total_excess_ns().total_cmp(&b.1.total_excess_ns()))
 }
 

@@ -10,6 +10,9 @@ use longpole_model::signal::Category;
 const CLEAR_VISITS: f64 = 5.0;
 /// Visits that fall below this share of what they were have stopped for part of the requests.
 const STOPPED: f64 = 0.7;
+/// Nanoseconds of a request above which its visits are not counted: a trace is put together when it was
+/// silent for five seconds, and what comes behind such a silence is missing in it.
+const TOO_LONG: f64 = 2.5e9;
 /// Visits that multiply by this are a pattern, not a mix.
 const MULTIPLIED: f64 = 3.0;
 
@@ -35,6 +38,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     }
     let mut stopped: Vec<&CallFacts> = own()
         .filter(|c| c.z <= -CLEAR_VISITS && c.per_request[1] <= STOPPED * c.per_request[0])
+        .filter(|c| c.duration_ns[1] < TOO_LONG)
         .collect();
     stopped.sort_by(|a, b| a.z.total_cmp(&b.z));
     let worst = stopped.first()?;
@@ -42,6 +46,10 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     // Visits that moved to a sibling are another mix of requests, not an early return.
     let (lost, gained) = balance(facts, worst.entry);
     if gained >= 0.5 * lost {
+        strength *= 0.4;
+    }
+    // What it would have called next is not called when it has given up on what it called before.
+    if super::patience::impatient(facts, service).is_some() {
         strength *= 0.4;
     }
     Some(Hypothesis {
@@ -73,10 +81,14 @@ fn surplus(c: &CallFacts) -> f64 {
 
 /// Time that the extra visits took in the window.
 fn surplus_ns(facts: &Facts, c: &CallFacts) -> f64 {
+    surplus(c) * c.requests[1] * cost_ns(facts, c)
+}
+
+/// What a visit takes now: the greatest median of its service's sites of that category.
+pub(super) fn cost_ns(facts: &Facts, c: &CallFacts) -> f64 {
     let service = facts.name_of(c.site.operation);
     let flows = facts.flows_from(service, c.site.category);
-    let cost = flows.filter_map(|(_, f)| f.worst).map(|w| w.2[0] as f64).fold(0.0, f64::max);
-    surplus(c) * c.requests[1] * cost
+    flows.filter_map(|(_, f)| f.worst).map(|w| w.2[0] as f64).fold(0.0, f64::max)
 }
 
 fn seen(facts: &Facts, c: &CallFacts, how: &str) -> Evidence {

@@ -82,11 +82,18 @@ fn explain(mut all: Vec<Hypothesis>, facts: &Facts) -> Vec<Hypothesis> {
         .filter(|h| h.strength >= CLEAR_RESOURCE && is_resource(h.kind))
         .map(|h| (h.service.clone(), h.strength))
         .collect();
+    // A surge slows everything that it reaches; what is slow there is not yet a cause.
+    let surge = all.iter().any(|h| h.kind == BottleneckKind::Load && h.strength >= CLEAR_RESOURCE);
     for h in &mut all {
+        if surge && h.kind != BottleneckKind::Load && facts.demand_grew(&h.service) >= SURGE {
+            h.strength *= 0.5;
+        }
         let symptom = h.site.is_none() && !is_resource(h.kind);
         let below = facts.graph.below(&h.service);
+        // Nothing is known of whom it calls: then it may be anybody.
+        let unknown = !facts.graph.knows(&h.service);
         let explained =
-            resources.iter().any(|(s, _)| *s == h.service || below.contains(s.as_str()));
+            resources.iter().any(|(s, _)| unknown || *s == h.service || below.contains(s.as_str()));
         if symptom && explained {
             h.strength *= 0.5;
         }
@@ -96,6 +103,9 @@ fn explain(mut all: Vec<Hypothesis>, facts: &Facts) -> Vec<Hypothesis> {
 
 /// A resource hypothesis this clear explains symptoms above it.
 const CLEAR_RESOURCE: f64 = 0.5;
+
+/// Growth of demand on a service that explains its slowness.
+const SURGE: f64 = 1.5;
 
 fn is_resource(kind: BottleneckKind) -> bool {
     use BottleneckKind as K;

@@ -5,7 +5,6 @@
 
 use super::Stretch;
 use crate::catalog::Catalog;
-use crate::stats::{CHI_SQUARED_MEDIAN, median};
 use longpole_model::signal::{Category, OperationId, Scope, SiteKey, WindowSummary};
 use std::collections::BTreeMap;
 
@@ -20,8 +19,10 @@ pub struct CallFacts {
     pub per_request: [f64; 2],
     /// Requests, before and after.
     pub requests: [f64; 2],
-    /// (seen - expected) / spread, where the spread is Poisson's times the over-dispersion seen
-    /// between blocks of the baseline.
+    /// What a request took on average, nanoseconds, before and after.
+    pub duration_ns: [f64; 2],
+    /// (seen - expected) / spread, where the spread is Poisson's times the dispersion seen between
+    /// blocks of the baseline: above 1 where visits clump, below 1 where every request makes the same.
     pub z: f64,
 }
 
@@ -32,13 +33,16 @@ pub struct Calls {
     pub rows: Vec<CallFacts>,
 }
 
-type Counts = BTreeMap<OperationId, f64>;
+/// Requests and their nanoseconds.
+type Counts = BTreeMap<OperationId, (f64, f64)>;
 type Visits = BTreeMap<(OperationId, SiteKey), f64>;
 
 fn count(w: &WindowSummary) -> (Counts, Visits) {
     let mut entries = Counts::new();
     for (key, value) in w.entries.iter().filter(|(k, _)| k.scope == Scope::Segment) {
-        *entries.entry(key.operation).or_default() += value.weight as f64 / 65_536.0;
+        let entry = entries.entry(key.operation).or_default();
+        entry.0 += value.weight as f64 / 65_536.0;
+        entry.1 += value.duration_ns as f64;
     }
     let mut visits = Visits::new();
     for ((key, site), value) in w.paths.iter().filter(|((k, _), _)| k.scope == Scope::Segment) {
@@ -47,8 +51,26 @@ fn count(w: &WindowSummary) -> (Counts, Visits) {
     (entries, visits)
 }
 
+/// Requests that an entry needs in baseline and window. So few are enough where all of them always made
+/// the same visits: the dispersion says so.
+const MIN_REQUESTS: [f64; 2] = [10.0, 4.0];
+/// Blocks' worth of clumps that the observed dispersion is weighed against.
+const PRIOR_BLOCKS: f64 = 2.0;
+
+/// Dispersion of visits from the squared standardised residuals of blocks. Until blocks say otherwise,
+/// visits come in clumps of as many as one request makes; the greatest residual of many is left out:
+/// one odd minute is no spread.
+fn dispersion(mut squared: Vec<f64>, per_request: f64) -> f64 {
+    squared.sort_unstable_by(f64::total_cmp);
+    if squared.len() >= 5 {
+        squared.pop();
+    }
+    let prior = PRIOR_BLOCKS * per_request.max(1.0);
+    (prior + squared.iter().sum::<f64>()) / (PRIOR_BLOCKS + squared.len() as f64)
+}
+
 impl Calls {
-    /// Measures every site below every entry that has at least 10 requests in both stretches.
+    /// Measures every site below every entry that has enough requests in both stretches.
     pub fn new(before: &Stretch, after: &Stretch, catalog: &Catalog) -> Self {
         let (then_n, then) = count(&before.all);
         let (now_n, now) = count(&after.all);
@@ -63,24 +85,28 @@ impl Calls {
             if site.operation == entry && site.category == Category::Own {
                 continue;
             }
-            let requests = [&then_n, &now_n].map(|n| n.get(&entry).copied().unwrap_or(0.0));
-            if requests[0] < 10.0 || requests[1] < 10.0 || catalog.operation_of(entry).is_none() {
+            let both = [&then_n, &now_n].map(|n| n.get(&entry).copied().unwrap_or_default());
+            let requests = both.map(|(n, _)| n);
+            if requests[0] < MIN_REQUESTS[0]
+                || requests[1] < MIN_REQUESTS[1]
+                || catalog.operation_of(entry).is_none()
+            {
                 continue;
             }
             let key = (entry, site);
             let visits = [&then, &now].map(|v| v.get(&key).copied().unwrap_or(0.0));
             let rate = visits[0] / requests[0];
             let squared = blocks.iter().filter_map(|(n, v)| {
-                let expected = n.get(&entry)? * rate;
+                let expected = n.get(&entry)?.0 * rate;
                 let seen = v.get(&key).copied().unwrap_or(0.0);
                 (expected > 0.0).then(|| (seen - expected).powi(2) / expected)
             });
-            let squared: Vec<f64> = squared.collect();
-            let dispersion = (median(&squared) / CHI_SQUARED_MEDIAN).max(1.0);
+            let dispersion = dispersion(squared.collect(), rate);
             let expected = requests[1] * rate;
             let z = (visits[1] - expected) / (dispersion * expected.max(1.0)).sqrt();
             let per_request = [rate, visits[1] / requests[1]];
-            rows.push(CallFacts { entry, site, per_request, requests, z });
+            let duration_ns = both.map(|(n, ns)| ns / n);
+            rows.push(CallFacts { entry, site, per_request, requests, duration_ns, z });
         }
         Self { rows }
     }

@@ -62,6 +62,11 @@ impl Graph {
         seen
     }
 
+    /// Whether any call of or to a service is known.
+    pub fn knows(&self, service: &str) -> bool {
+        self.callees.contains_key(service) || self.callers.contains_key(service)
+    }
+
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         self.callees.is_empty()

@@ -1,7 +1,8 @@
 //! Facts of one service, gathered from flows, calls and series, so that rules read like sentences.
 
 use super::{
-    CallFacts, Calls, Flow, FlowFact, Graph, SeriesFact, Shift, Stretch, flows, series_facts,
+    CallFacts, Calls, EdgeFact, Flow, FlowFact, Flows, Graph, SeriesFact, Shift, Stretch, flows,
+    series_facts,
 };
 use crate::catalog::Catalog;
 use crate::stats::{median, robust_sigma};
@@ -16,6 +17,9 @@ use std::sync::Arc;
 pub const CPU_STEP: f64 = 0.15;
 /// Chance of a flow's count of slow visits at which it is believed: a diagnosis looks at hundreds.
 const LEAST_CHANCE: f64 = 1e-5;
+/// Share of their requests' time that slower visits must take to be felt: a thirtieth is less than what
+/// two good minutes differ by.
+const FELT: f64 = 0.03;
 /// Requests in the window below which quantiles of a series are chance.
 const MIN_REQUESTS: f64 = 20.0;
 /// Spreads that a metric has to move.
@@ -26,8 +30,12 @@ pub const CLEAR: f64 = 4.0;
 pub struct Facts {
     /// Time at sites, by flow.
     pub flows: BTreeMap<Flow, FlowFact>,
+    /// Gaps into a service over all of its callers.
+    pub into: BTreeMap<String, FlowFact>,
     /// Visits per request.
     pub calls: Vec<CallFacts>,
+    /// Calls between services, seen from both ends.
+    pub edges: Vec<EdgeFact>,
     /// Metric series, by service.
     pub series: BTreeMap<String, Vec<SeriesFact>>,
     /// Requests per second by service, from its segments.
@@ -54,16 +62,18 @@ impl Facts {
         for fact in series_facts(before, after, catalog).into_values() {
             series.entry(fact.identity.service.clone()).or_default().push(fact);
         }
-        let flows = flows(before, after, catalog);
+        let Flows { all: flows, into } = flows(before, after, catalog);
         let mut services: BTreeSet<String> = series.keys().cloned().collect();
         services.extend(flows.keys().map(|f| f.service.clone()));
         Self {
             calls: Calls::new(before, after, catalog).rows,
+            edges: super::edges::edges(before, after),
             demand: demand(before, after, catalog),
             graph: Graph::new([before, after], declared, catalog),
             seconds: [before.seconds(), after.seconds()],
             operations: catalog.operations().to_vec(),
             flows,
+            into,
             series,
             services,
         }
@@ -129,6 +139,13 @@ impl Facts {
         best.map(|(rise, _, s)| (rise, s))
     }
 
+    /// How much the demand on a service grew: requests a second, after over before; 1 where it did not
+    /// clearly grow.
+    pub fn demand_grew(&self, service: &str) -> f64 {
+        let clear = self.demand.get(service).filter(|s| s.z() >= CLEAR);
+        clear.and_then(Shift::ratio).unwrap_or(1.0).max(1.0)
+    }
+
     /// Whether any series of that role of a service clearly rose, or the service has none to show it.
     pub fn shows(&self, service: &str, role: Role) -> bool {
         let all = self.series.get(service).into_iter().flatten();
@@ -178,14 +195,18 @@ impl Facts {
 
 impl FlowFact {
     /// Whether visits clearly got slower: at least three tenths of them are above the baseline's
-    /// p90 (a tenth is normal), far outside the baseline's own spread, hardly by chance, and by a
-    /// millisecond or more on average over all visits.
+    /// p90 (a tenth is normal), far outside the baseline's own spread, hardly by chance, by a
+    /// millisecond or more on average over all visits, and by enough for their requests to feel it.
     pub fn grew(&self) -> bool {
+        if self.peak.is_some() {
+            return true;
+        }
         self.share.after >= 0.3
             && self.share.z() >= CLEAR
             && self.chance < LEAST_CHANCE
             && self.excess_ns.delta() >= 1e6
             && self.excess_ns.z() >= 3.0
+            && self.total_excess_ns() >= FELT * self.requests_ns
     }
 }
 

@@ -4,9 +4,11 @@
 //! measure is how many visits take longer than the baseline's own 90th percentile of their site (a
 //! tenth of them, when nothing is wrong) and by how much in all.
 
+use super::exceed::{Past, chance};
+use super::felt::Requests;
 use super::{Shift, Stretch};
 use crate::catalog::Catalog;
-use crate::stats::{binomial_tail, median, robust_sigma};
+use crate::stats::{median, robust_sigma};
 use longpole_model::signal::{
     Category, OperationId, SiteKey, SiteSummary, Sketch, WindowSummary, bucket_low, bucket_of,
 };
@@ -34,23 +36,35 @@ pub struct FlowFact {
     pub failed: Shift,
     /// Visits in baseline and window.
     pub visits: [u64; 2],
-    /// Chance of at least so many slow visits if a tenth of them were slow (binomial tail).
+    /// Chance of at least so many slow visits if nothing had changed (see [`chance`]).
     pub chance: f64,
+    /// Nanoseconds that the requests which visit these sites took in the window, whole.
+    pub requests_ns: f64,
     /// The site that contributes most of the excess, with its p50 and p99 before and after (ns).
     pub worst: Option<(SiteKey, [u64; 2], [u64; 2])>,
     /// Sites with enough visits to judge, and how many of them moved (share above doubled).
     pub moved_sites: [usize; 2],
+    /// The one site that clearly grew where all of them together do not: among a service's many
+    /// operations the one that got slow is a small part of the visits.
+    pub peak: Option<Box<FlowFact>>,
 }
 
 impl FlowFact {
     /// Nanoseconds of excess in the whole window, beyond what the baseline leads one to expect.
     pub fn total_excess_ns(&self) -> f64 {
-        self.excess_ns.delta().max(0.0) * self.visits[1] as f64
+        let of = |f: &Self| f.excess_ns.delta().max(0.0) * f.visits[1] as f64;
+        of(self).max(self.peak.as_deref().map_or(0.0, of))
+    }
+
+    /// What shows a growth best: the flow, or the one site of it that grew.
+    pub fn clearest(&self) -> &Self {
+        self.peak.as_deref().unwrap_or(self)
     }
 }
 
-/// A site needs this many baseline visits before its percentiles say anything.
-const MIN_VISITS: u64 = 20;
+/// A site needs this many baseline visits before its 90th percentile lies below its greatest visit.
+/// How little so few say is in [`chance`].
+const MIN_VISITS: u64 = 8;
 /// Quantile of the baseline above which a visit is called slow.
 const SLOW: f64 = 0.9;
 
@@ -90,20 +104,63 @@ fn find<'a>(w: &'a WindowSummary, site: &SiteKey) -> Option<&'a SiteSummary> {
     w.sites.binary_search_by_key(site, |(k, _)| *k).ok().map(|i| &w.sites[i].1)
 }
 
-/// All flows that both stretches know enough about.
-pub fn flows(before: &Stretch, after: &Stretch, catalog: &Catalog) -> BTreeMap<Flow, FlowFact> {
+/// Flows that both stretches know enough about.
+#[derive(Clone, Debug, Default)]
+pub struct Flows {
+    /// By service or edge, and category.
+    pub all: BTreeMap<Flow, FlowFact>,
+    /// Gaps into a service, over all of its callers together: where each calls it rarely, only all of them
+    /// can show it.
+    pub into: BTreeMap<String, FlowFact>,
+}
+
+/// Measures all flows.
+pub fn flows(before: &Stretch, after: &Stretch, catalog: &Catalog) -> Flows {
     let mut groups: BTreeMap<Flow, Vec<(&SiteKey, &SiteSummary)>> = BTreeMap::new();
+    let mut into: BTreeMap<String, Vec<(&SiteKey, &SiteSummary)>> = BTreeMap::new();
     for (site, summary) in &before.all.sites {
         if summary.visits >= MIN_VISITS
             && let Some(flow) = flow_of(site, catalog)
         {
+            if flow.category == Category::Gap {
+                into.entry(flow.peer.clone()).or_default().push((site, summary));
+            }
             groups.entry(flow).or_default().push((site, summary));
         }
     }
-    groups.into_iter().map(|(flow, sites)| (flow, fact(&sites, before, after))).collect()
+    let requests = Requests::new(&after.all);
+    let measure = |sites: &[(&SiteKey, &SiteSummary)]| {
+        let mut whole = fact(sites, before, after, &requests);
+        if sites.len() > 1 && !whole.grew() {
+            let each = sites.iter().filter(|(k, then)| might_have_grown(k, then, after));
+            let grown = each.map(|s| fact(&[*s], before, after, &requests)).filter(FlowFact::grew);
+            let peak = grown.max_by(|a, b| a.total_excess_ns().total_cmp(&b.total_excess_ns()));
+            whole.worst = peak.as_ref().map_or(whole.worst, |p| p.worst);
+            whole.peak = peak.map(Box::new);
+        }
+        whole
+    };
+    Flows {
+        all: groups.into_iter().map(|(flow, sites)| (flow, measure(&sites))).collect(),
+        into: into.into_iter().map(|(callee, sites)| (callee, measure(&sites))).collect(),
+    }
 }
 
-fn fact(sites: &[(&SiteKey, &SiteSummary)], before: &Stretch, after: &Stretch) -> FlowFact {
+/// Whether enough of a site's visits lie above its baseline's p90 to look closer: cheap, and asked of all.
+fn might_have_grown(key: &SiteKey, then: &SiteSummary, after: &Stretch) -> bool {
+    let limit = then.durations.quantile(SLOW);
+    find(&after.all, key).is_some_and(|now| {
+        let visits = now.durations.weight() as f64 / 65_536.0;
+        above(&now.durations, limit).0 >= 0.3 * visits
+    })
+}
+
+fn fact(
+    sites: &[(&SiteKey, &SiteSummary)],
+    before: &Stretch,
+    after: &Stretch,
+    requests: &Requests,
+) -> FlowFact {
     let limits: Vec<(&SiteKey, u64)> =
         sites.iter().map(|(k, s)| (*k, s.durations.quantile(SLOW))).collect();
     let sums = |w: &WindowSummary| {
@@ -135,11 +192,14 @@ fn fact(sites: &[(&SiteKey, &SiteSummary)], before: &Stretch, after: &Stretch) -
     let failed = all.failed / all.visits.max(1.0);
     let mut worst: Option<(f64, SiteKey, [u64; 2], [u64; 2])> = None;
     let mut moved_sites = [0, 0];
+    let mut pasts = Vec::new();
     for (k, then) in sites {
         let Some(s) = find(&after.all, k) else { continue };
         let limit = then.durations.quantile(SLOW);
         let (slow, excess) = above(&s.durations, limit);
         let visits = s.durations.weight() as f64 / 65_536.0;
+        let past = then.durations.weight() as f64 / 65_536.0;
+        pasts.push(Past { visits: past, slow: above(&then.durations, limit).0, now: visits });
         if visits >= 5.0 {
             moved_sites[0] += 1;
             moved_sites[1] += usize::from(slow / visits > 0.3);
@@ -150,12 +210,18 @@ fn fact(sites: &[(&SiteKey, &SiteSummary)], before: &Stretch, after: &Stretch) -
         }
     }
     FlowFact {
-        chance: binomial_tail(now.visits.round() as u64, now.slow.round() as u64, 1.0 - SLOW),
+        chance: chance(
+            &pasts,
+            now.slow,
+            &blocks.iter().map(|b| (b.visits, b.slow)).collect::<Vec<_>>(),
+        ),
+        requests_ns: requests.time_ns(sites.iter().map(|(k, _)| *k)),
         share: shift(|s| s.slow, binomial(0.1)),
         excess_ns: shift(|s| s.excess, 1_000.0),
         failed: shift(|s| s.failed, binomial(failed.clamp(0.01, 0.99))),
         visits: samples,
         worst: worst.map(|(_, k, a, b)| (k, a, b)),
         moved_sites,
+        peak: None,
     }
 }

@@ -1,4 +1,8 @@
-//! `longpole lab record`: writes a recording of the simulated shop with a fault of known truth.
+//! `longpole lab`: the simulated shop with faults of known truth. `record` writes a recording; `run` and
+//! `matrix` diagnose runs of it and hold them against the truth.
+
+mod matrix;
+mod trial;
 
 use super::{CommandError, exit};
 use longpole_lab::live::{Role, Service};
@@ -17,9 +21,22 @@ pub struct Args {
 enum Command {
     /// Record a simulated shop: NAME.otlp.binpb.zst and NAME.labels.json
     Record(Record),
+    /// Diagnose runs of one fault: what is said of each, and how often it is right
+    Run(Run),
+    /// Diagnose runs of every fault: the confusion matrix, and how well confidence is calibrated
+    Matrix(matrix::Args),
     /// One process of the live shop; the demo starts them
     #[command(hide = true)]
     Serve(Serve),
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// What goes wrong, or none
+    #[arg(long)]
+    fault: Fault,
+    #[command(flatten)]
+    runs: matrix::Args,
 }
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +69,7 @@ fn serve(args: Serve) -> Result<u8, CommandError> {
 
 #[derive(Debug, clap::Args)]
 struct Record {
-    /// none, n-plus-one, cpu, slow-database, lock, downstream-latency, network, errors, memory-leak, load
+    /// What goes wrong, or none; a wrong name lists them all
     #[arg(long, default_value = "n-plus-one")]
     fault: Fault,
     /// Seed: the same seed gives the same recording
@@ -82,6 +99,8 @@ struct Record {
 pub fn run(args: Args) -> Result<u8, CommandError> {
     let args = match args.command {
         Command::Record(args) => args,
+        Command::Run(args) => return matrix::run(&[args.fault], &args.runs),
+        Command::Matrix(args) => return matrix::run(&Fault::ALL, &args),
         Command::Serve(args) => return serve(args),
     };
     if !(args.rate > 0.0 && args.rate <= 10_000.0) {

@@ -1,0 +1,181 @@
+//! Runs of the shop counted: per fault how often culprit and kind are right, what else was said, and how
+//! often a confidence was. One run is [`super::trial`].
+
+use super::trial::{Run, Trial, rate, trial};
+use crate::commands::{CommandError, exit};
+use crate::specialists;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use longpole_exporters::text::table::{Align::*, Table};
+use longpole_lab::Fault;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+
+/// Arguments of `lab run` and `lab matrix`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Runs of each fault
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    runs: u64,
+    /// Seed of the first run; the load of a run, 12 to 40 requests a second, follows from its seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Do not say when it went wrong: detection has to find it
+    #[arg(long)]
+    blind: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Upper bounds of the bins in which confidence is held against what was right.
+const BINS: [f64; 5] = [0.5, 0.7, 0.85, 0.95, 1.0];
+
+/// Runs all of `faults` and prints what came of it.
+pub(super) fn run(faults: &[Fault], args: &Args) -> Result<u8, CommandError> {
+    let tree = specialists::default_tree()?;
+    let bar = bar(faults.len() as u64 * args.runs, args.json);
+    let mut trials = Vec::new();
+    for fault in faults {
+        for i in 0..args.runs {
+            bar.set_message(fault.name());
+            let seed = args.seed.saturating_add(i);
+            trials.push(trial(Run { fault: *fault, seed, blind: args.blind }, &tree));
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", document(faults, &trials))?;
+    } else {
+        write!(out, "{}", page(faults, &trials))?;
+    }
+    Ok(exit::OK)
+}
+
+fn bar(runs: u64, quiet: bool) -> ProgressBar {
+    let bar = ProgressBar::new(runs);
+    if quiet || !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg} {eta}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// What was said of the runs of one fault, most frequent first.
+fn said(trials: &[&Trial]) -> Vec<(String, usize)> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for t in trials {
+        let text = t.said.as_ref().map_or("nothing".to_owned(), |(s, k, _)| format!("{k} at {s}"));
+        *counts.entry(text).or_default() += 1;
+    }
+    let mut all: Vec<_> = counts.into_iter().collect();
+    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    all
+}
+
+fn share(right: usize, all: usize) -> f64 {
+    right as f64 / all.max(1) as f64
+}
+
+/// One bin of the reliability table: verdicts, their mean confidence, the share that was right.
+fn reliability(trials: &[Trial]) -> (Vec<(f64, usize, f64, f64)>, f64) {
+    let points: Vec<(f64, bool)> =
+        trials.iter().filter_map(|t| Some((t.said.as_ref()?.2, t.culprit() && t.kind()))).collect();
+    let mut low = 0.0;
+    let bins = BINS.map(|high| {
+        let of: Vec<_> = points.iter().filter(|(c, _)| *c > low && *c <= high).copied().collect();
+        low = high;
+        let mean = of.iter().map(|(c, _)| c).sum::<f64>() / of.len().max(1) as f64;
+        (high, of.len(), mean, share(of.iter().filter(|(_, right)| *right).count(), of.len()))
+    });
+    let squared = points.iter().map(|(c, right)| (c - f64::from(u8::from(*right))).powi(2));
+    (bins.to_vec(), squared.sum::<f64>() / points.len().max(1) as f64)
+}
+
+fn page(faults: &[Fault], trials: &[Trial]) -> String {
+    let mut t = Table::new(&[
+        ("fault", Left(24)),
+        ("runs", Right),
+        ("culprit", Right),
+        ("kind", Right),
+        ("said", Left(90)),
+    ]);
+    for fault in faults {
+        let of: Vec<&Trial> = trials.iter().filter(|t| t.run.fault == *fault).collect();
+        let right = |f: fn(&Trial) -> bool| of.iter().filter(|t| f(t)).count();
+        let words: Vec<String> = said(&of).iter().map(|(s, n)| format!("{n} {s}")).collect();
+        t.row([
+            fault.name().to_owned(),
+            of.len().to_string(),
+            format!("{:.2}", share(right(Trial::culprit), of.len())),
+            format!("{:.2}", share(right(Trial::kind), of.len())),
+            words.join(", "),
+        ]);
+    }
+    let (bins, brier) = reliability(trials);
+    let mut calibration = Table::new(&[
+        ("confidence up to", Right),
+        ("verdicts", Right),
+        ("mean confidence", Right),
+        ("right", Right),
+    ]);
+    for (high, n, mean, right) in bins {
+        let row = [format!("{high}"), n.to_string(), format!("{mean:.2}"), format!("{right:.2}")];
+        calibration.row(row);
+    }
+    let mut out = lines(&t);
+    for t in trials.iter().filter(|t| !(t.culprit() && t.kind())) {
+        let (fault, seed, load) = (t.run.fault.name(), t.run.seed, rate(t.run.seed));
+        let said = t.said.as_ref().map_or("nothing".to_owned(), |(s, k, _)| format!("{k} at {s}"));
+        out.push_str(&format!("wrong: {fault}, seed {seed}, {load} requests/s: {said}\n"));
+    }
+    out.push_str(&lines(&calibration));
+    out.push_str(&format!("Brier score {brier:.3}\n"));
+    out
+}
+
+fn lines(table: &Table) -> String {
+    table.lines(0, usize::MAX).iter().map(|l| format!("{l}\n")).collect()
+}
+
+fn document(faults: &[Fault], trials: &[Trial]) -> serde_json::Value {
+    let rows: Vec<serde_json::Value> = faults
+        .iter()
+        .map(|fault| {
+            let of: Vec<&Trial> = trials.iter().filter(|t| t.run.fault == *fault).collect();
+            let right = |f: fn(&Trial) -> bool| share(of.iter().filter(|t| f(t)).count(), of.len());
+            let said: serde_json::Map<String, serde_json::Value> =
+                said(&of).into_iter().map(|(s, n)| (s, n.into())).collect();
+            serde_json::json!({
+                "fault": fault.name(), "culprit": fault.culprit(), "kinds": fault.kinds(),
+                "runs": of.len(), "culprit_right": right(Trial::culprit),
+                "kind_right": right(Trial::kind), "said": said,
+            })
+        })
+        .collect();
+    let runs: Vec<serde_json::Value> = trials
+        .iter()
+        .map(|t| {
+            serde_json::json!({
+                "fault": t.run.fault.name(), "seed": t.run.seed,
+                "requests_per_second": rate(t.run.seed), "spans": t.spans,
+                "service": t.said.as_ref().map(|s| &s.0), "kind": t.said.as_ref().map(|s| s.1),
+                "confidence": t.said.as_ref().map(|s| s.2),
+                "culprit_right": t.culprit(), "kind_right": t.kind(),
+            })
+        })
+        .collect();
+    let (bins, brier) = reliability(trials);
+    let bins: Vec<serde_json::Value> = bins
+        .iter()
+        .map(|(high, n, mean, right)| {
+            serde_json::json!({
+                "up_to": high, "verdicts": n, "mean_confidence": mean, "right": right,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "simulated": true, "faults": rows, "reliability": bins, "brier": brier, "runs": runs,
+    })
+}

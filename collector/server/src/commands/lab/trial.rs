@@ -1,0 +1,110 @@
+//! One run of the simulated shop, diagnosed: recorded, read like any other recording, compared, and held
+//! against what was done to it. Tables and files are not made here.
+
+use crate::ingest::otlp::{DecodeLimits, Decoder};
+use longpole_core::engine::analyst::Analyst;
+use longpole_core::engine::conclude::Context;
+use longpole_core::engine::diagnose::diagnosis;
+use longpole_core::engine::history::History;
+use longpole_core::engine::{Engine, Settings};
+use longpole_core::limits::Limits;
+use longpole_core::route::Tree;
+use longpole_lab::{Fault, Options, record};
+use longpole_model::finding::Diagnosis;
+use longpole_model::signal::{SECOND, Tally, Timestamp, Window};
+
+/// Windows kept: a run is judged whole.
+const WHOLE: usize = 100_000;
+
+/// What is run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    /// What goes wrong.
+    pub(super) fault: Fault,
+    /// Seed of the shop.
+    pub(super) seed: u64,
+    /// Whether nobody says when it went wrong.
+    pub(super) blind: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub(super) struct Trial {
+    /// What was run.
+    pub(super) run: Run,
+    /// The first candidate: service, kind, confidence. `None` when nothing was found.
+    pub(super) said: Option<(String, &'static str, f64)>,
+    /// Spans in the recording.
+    pub(super) spans: u64,
+}
+
+impl Trial {
+    /// Whether the right service was named; for no fault, none.
+    pub(super) fn culprit(&self) -> bool {
+        self.said.as_ref().map(|s| s.0.as_str()) == self.run.fault.culprit()
+    }
+
+    /// Whether a right kind was named; for no fault, none.
+    pub(super) fn kind(&self) -> bool {
+        match (&self.said, self.run.fault.culprit()) {
+            (None, None) => true,
+            (Some(said), Some(_)) => self.run.fault.kinds().contains(&said.1),
+            _ => false,
+        }
+    }
+}
+
+/// Requests a second of a run, 12 to 40 by its seed: what is right at one load only is not right.
+pub(super) fn rate(seed: u64) -> f64 {
+    12.0 + (seed.wrapping_mul(7_919) % 29) as f64
+}
+
+/// Runs, reads and diagnoses.
+pub(super) fn trial(run: Run, tree: &Tree) -> Trial {
+    let options = Options { requests_per_second: rate(run.seed), ..Options::default() };
+    let recording = record(run.fault, run.seed, &options);
+    let from = Timestamp(options.start + options.healthy_seconds * SECOND);
+    let normal = Window { start: Timestamp(options.start), end: from };
+    let faulty = Window { start: from, end: from.plus(options.faulty_seconds * SECOND) };
+    let stretches = (!run.blind).then_some((normal, faulty));
+    let found = read(&recording.messages, stretches, tree);
+    let first = found.candidates.first().map(|c| &c.bottleneck);
+    let said = first.map(|b| (b.service.clone(), b.kind.as_str(), b.confidence));
+    Trial { run, said, spans: recording.spans }
+}
+
+/// Reads encoded requests as a recording is read and diagnoses them.
+fn read(messages: &[Vec<u8>], stretches: Option<(Window, Window)>, tree: &Tree) -> Diagnosis {
+    let limits = Limits { history_windows: WHOLE, history_bytes: usize::MAX, ..Limits::default() };
+    let origin = stretches.map(|(_, w)| w.start).unwrap_or_default();
+    let settings = Settings { origin, limits: limits.clone(), ..Settings::default() };
+    let mut engine = Engine::new(settings);
+    let mut analyst = Analyst::new(&limits, tree.clone(), Vec::new(), None);
+    let mut history = History::new(WHOLE, usize::MAX);
+    let mut decoder = Decoder::new(&DecodeLimits::default());
+    let blind = stretches.is_none();
+    let mut take = |engine: &Engine, window| {
+        if blind {
+            analyst.observe(window, engine.catalog());
+        } else {
+            history.push(window);
+        }
+    };
+    for message in messages {
+        // The lab's own requests are well-formed; one that were not would be missing in the verdict.
+        let Ok((batch, rejections)) = decoder.decode(message, None, None) else { continue };
+        for window in engine.ingest(batch, &rejections, None) {
+            take(&engine, window);
+        }
+    }
+    for window in engine.finish() {
+        take(&engine, window);
+    }
+    if blind {
+        analyst.finish(engine.catalog());
+    }
+    let history = if blind { analyst.history() } else { &history };
+    let catalog = engine.catalog();
+    let context = Context { declared: &[], target: None, tree, catalog };
+    diagnosis(history, stretches, blind.then_some(&analyst), context, Tally::default())
+}

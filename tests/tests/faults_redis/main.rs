@@ -6,6 +6,7 @@ mod flow;
 mod kills;
 mod owners;
 mod poison;
+mod sdk;
 mod unfit;
 
 use longpole_tests::collector::Collector;

@@ -22,20 +22,20 @@ pub(super) fn attributions(page: &mut Page, indent: usize, all: &[Attribution]) 
         page.say(indent + 2, &format!("mean {from} -> {to} ({diff}) per request, n = {n}"));
         let mut t = Table::new(&[
             ("% of change", Right),
-            ("delta", Right),
+            ("% of time", Right),
+            ("total per request", Right),
             ("visits per request", Right),
-            ("cost per visit", Right),
             ("", Left(1)),
             ("site", Left(100)),
         ]);
         for (i, s) in a.sites.iter().take(SITES).enumerate() {
             let [v0, v1] = s.visits.map(plain);
-            let [c0, c1] = s.cost_ns.map(duration);
+            let [t0, t1] = [0, 1].map(|i: usize| duration(s.visits[i] * s.cost_ns[i]));
             t.row([
                 percent(s.share),
-                change(s.delta_ns),
+                percent(s.of_time[1]),
+                format!("{t0} -> {t1}"),
                 format!("{v0} -> {v1}"),
-                format!("{c0} -> {c1}"),
                 if i < a.hotspot { "*" } else { "" }.into(),
                 site(&s.site),
             ]);

@@ -101,7 +101,10 @@ pub fn differential(
             // A site that is new has no old cost: all of it is new visits at the new cost.
             let old_cost = if seen[0].0 > 0.0 { cost[0] } else { cost[1] };
             let from_visits_ns = (visits[1] - visits[0]) * old_cost;
-            let delta_ns = visits[1] * cost[1] - visits[0] * cost[0];
+            let spent = [0, 1].map(|i: usize| visits[i] * cost[i]);
+            let of_time = [0, 1]
+                .map(|i: usize| if duration_ns[i] > 0.0 { spent[i] / duration_ns[i] } else { 0.0 });
+            let delta_ns = spent[1] - spent[0];
             Some(SiteShare {
                 site: site(key, catalog)?,
                 share: if delta != 0.0 { delta_ns / delta } else { 0.0 },
@@ -111,6 +114,7 @@ pub fn differential(
                 from_cost_ns: delta_ns - from_visits_ns,
                 visits,
                 cost_ns: cost,
+                of_time,
             })
         })
         .collect();

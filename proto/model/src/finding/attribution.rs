@@ -35,6 +35,9 @@ pub struct SiteShare {
     pub visits: [f64; 2],
     /// Critical-path nanoseconds per visit, before and after.
     pub cost_ns: [f64; 2],
+    /// Share of an entry request's time that is spent here, before and after; all sites' are 1 together.
+    #[serde(default)]
+    pub of_time: [f64; 2],
 }
 
 /// The differential path profile of one entry operation.

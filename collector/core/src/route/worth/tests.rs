@@ -24,6 +24,7 @@ fn share(service: &str, delta_ms: f64) -> SiteShare {
         delta_ns: delta_ms * MS,
         from_visits_ns: 0.0,
         from_cost_ns: delta_ms * MS,
+        of_time: [0.0, 0.0],
         visits: [1.0, 1.0],
         cost_ns: [0.0, 0.0],
     }

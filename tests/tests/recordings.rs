@@ -64,6 +64,7 @@ fn a_verdict_is_retold() {
     }
     let found = json(&run(&["investigations", "explain", &shown, "--json"]));
     assert_eq!(found["bottlenecks"][0]["kind"], "chatty_calls");
+    assert_eq!(found["bottlenecks"][0]["evidence"][0]["pattern"], "n_plus_one");
     assert_eq!(run(&["investigations", "explain", &shown, "nosuch"]).status.code(), Some(2));
 }
 
@@ -74,6 +75,21 @@ fn diagnose(file: &str, labels: &Value) -> Value {
     };
     let (normal, fault) = (span("normal"), span("fault"));
     json(&run(&["diagnose", file, "--json", "--baseline", &normal, "--window", &fault]))
+}
+
+/// The anti-pattern that a fault shows, where it is one.
+fn pattern(fault: Fault) -> Option<&'static str> {
+    match fault {
+        Fault::NPlusOne => Some("n_plus_one"),
+        Fault::ColdCache => Some("cold_cache"),
+        Fault::Configuration => Some("impatient_caller"),
+        _ => None,
+    }
+}
+
+fn shows(candidate: &Value, pattern: Option<&str>) -> bool {
+    let evidence = candidate["evidence"].as_array().into_iter().flatten();
+    pattern.is_none_or(|p| evidence.clone().any(|e| e["pattern"] == p))
 }
 
 #[test]
@@ -95,6 +111,7 @@ fn the_labs_faults_are_named() {
                     first["service"] == culprit
                         && fault.kinds().iter().any(|k| first["kind"] == *k)
                         && first["specialist"].as_str().is_some_and(|s| !s.is_empty())
+                        && shows(first, pattern(fault))
                 }
             };
             if !right {

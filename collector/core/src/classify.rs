@@ -143,6 +143,7 @@ fn evidence(claim: String, signal: &str, unit: &str, shift: &Shift, supports: bo
         samples: shift.samples,
         strength: shift.z().clamp(-1e6, 1e6),
         supports,
+        pattern: None,
     }
 }
 

@@ -131,6 +131,7 @@ mod tests {
             samples: [10, 10],
             strength: 4.0,
             supports: true,
+            pattern: None,
         };
         Bottleneck {
             kind,

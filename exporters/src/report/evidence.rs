@@ -76,7 +76,8 @@ fn fact(e: &Evidence) -> String {
     let (claim, signal) = (clean_to(&e.claim, CLAIM), clean(&e.signal));
     let (before, after) = (value(e.before), value(e.after));
     let strength = plain(e.strength);
-    format!("{claim} ({signal}: {before} -> {after}, n = {n}, strength {strength})")
+    let pattern = e.pattern.map(|p| format!("{}: ", p.as_str())).unwrap_or_default();
+    format!("{pattern}{claim} ({signal}: {before} -> {after}, n = {n}, strength {strength})")
 }
 
 pub(super) fn samples([before, after]: [u64; 2]) -> String {

@@ -5,7 +5,7 @@
 
 use super::{Hypothesis, Impact, evidence, ramp};
 use crate::facts::{CallFacts, Facts, Shift};
-use longpole_model::finding::BottleneckKind;
+use longpole_model::finding::{BottleneckKind, Pattern};
 use longpole_model::signal::{Category, Facility, Role};
 
 /// Requests of which so few made the query did without it.
@@ -40,6 +40,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     };
     let claim = format!("{query} is made by most requests; a cache answered before");
     let mut seen = vec![evidence(claim, "visits per request", "1", &shift, true)];
+    seen[0].pattern = Some(Pattern::ColdCache);
     for s in facts.series_of(service, Role::Utilization, Facility::Cache) {
         let claim = format!("{} at the same time", s.identity.name);
         seen.push(evidence(claim, &s.identity.name, &s.identity.unit, &s.down, s.down.z() < 0.0));

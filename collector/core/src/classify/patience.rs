@@ -5,7 +5,7 @@
 
 use super::{Hypothesis, Impact, evidence};
 use crate::facts::{EdgeFact, Facts, Shift};
-use longpole_model::finding::{BottleneckKind, Evidence};
+use longpole_model::finding::{BottleneckKind, Evidence, Pattern};
 
 /// A callee that slowed down by this factor is the cause itself.
 const SLOWER: f64 = 1.5;
@@ -30,6 +30,7 @@ impl Impatient<'_> {
         let shift = Shift { before, after, sigma, samples: self.edge.calls };
         let mut e = evidence(claim, "p90 of the call, seen by the caller", "ns", &shift, supports);
         e.strength = e.strength.abs();
+        e.pattern = Some(Pattern::ImpatientCaller);
         e
     }
 }

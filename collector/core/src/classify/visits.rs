@@ -3,7 +3,7 @@
 
 use super::{Hypothesis, Impact, ramp};
 use crate::facts::{CallFacts, Facts};
-use longpole_model::finding::{BottleneckKind, Evidence};
+use longpole_model::finding::{BottleneckKind, Evidence, Pattern};
 use longpole_model::signal::Category;
 
 /// Spreads that visits per request must move.
@@ -32,7 +32,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
             kind: BottleneckKind::ChattyCalls,
             strength,
             impact: Impact::Time(surplus_ns(facts, c)),
-            evidence: vec![seen(facts, c, "multiplied")],
+            evidence: vec![seen(facts, c, "multiplied", multiplication(facts, c))],
             site: Some(c.site),
         });
     }
@@ -57,7 +57,11 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         kind: BottleneckKind::Errors,
         strength,
         impact: Impact::Failures(lost / facts.seconds[1]),
-        evidence: stopped.iter().take(3).map(|c| seen(facts, c, "stopped for part")).collect(),
+        evidence: stopped
+            .iter()
+            .take(3)
+            .map(|c| seen(facts, c, "stopped for part", Pattern::MissingCalls))
+            .collect(),
         site: Some(worst.site),
     })
 }
@@ -91,7 +95,19 @@ pub(super) fn cost_ns(facts: &Facts, c: &CallFacts) -> f64 {
     flows.filter_map(|(_, f)| f.worst).map(|w| w.2[0] as f64).fold(0.0, f64::max)
 }
 
-fn seen(facts: &Facts, c: &CallFacts, how: &str) -> Evidence {
+/// What calls that multiplied are: queries by row, tries of what fails, or many calls.
+fn multiplication(facts: &Facts, c: &CallFacts) -> Pattern {
+    let callee = facts.name_of(c.site.peer);
+    match c.site.category {
+        Category::Store => Pattern::NPlusOne,
+        _ if !callee.is_empty() && super::errors::failing(facts, callee).is_some() => {
+            Pattern::RetryStorm
+        }
+        _ => Pattern::ChattyFanOut,
+    }
+}
+
+fn seen(facts: &Facts, c: &CallFacts, how: &str, pattern: Pattern) -> Evidence {
     let target = match facts.name_of(c.site.peer) {
         "" => facts.operation_name(c.site.operation),
         _ => facts.operation_name(c.site.peer),
@@ -109,5 +125,6 @@ fn seen(facts: &Facts, c: &CallFacts, how: &str) -> Evidence {
         samples: c.requests.map(|n| n as u64),
         strength: c.z,
         supports: true,
+        pattern: Some(pattern),
     }
 }

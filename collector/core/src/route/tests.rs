@@ -42,6 +42,7 @@ fn cpu() -> Bottleneck {
         samples: [1, 1],
         strength,
         supports,
+        pattern: None,
     };
     Bottleneck {
         kind: Kind::Cpu,

@@ -121,6 +121,41 @@ pub struct Evidence {
     pub strength: f64,
     /// Whether it speaks for the kind (else against).
     pub supports: bool,
+    /// The anti-pattern that it shows, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Pattern>,
+}
+
+/// A known way to be slow or to fail, below the kinds: what to look for in the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// A query for each row of another one: queries multiplied within a request.
+    NPlusOne,
+    /// Calls to another service multiplied within a request.
+    ChattyFanOut,
+    /// Calls multiplied while the callee fails: they are tried again.
+    RetryStorm,
+    /// Calls that requests made before are not made by part of them.
+    MissingCalls,
+    /// A query that a cache answered before is made by most requests.
+    ColdCache,
+    /// A caller gives up before its callee, who is no slower, has answered.
+    ImpatientCaller,
+}
+
+impl Pattern {
+    /// As it is written in JSON and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NPlusOne => "n_plus_one",
+            Self::ChattyFanOut => "chatty_fan_out",
+            Self::RetryStorm => "retry_storm",
+            Self::MissingCalls => "missing_calls",
+            Self::ColdCache => "cold_cache",
+            Self::ImpatientCaller => "impatient_caller",
+        }
+    }
 }
 
 /// A kind that was considered and ruled out.

@@ -36,7 +36,7 @@ pub struct FlowFact {
     pub failed: Shift,
     /// Visits in baseline and window.
     pub visits: [u64; 2],
-    /// Chance of at least so many slow visits if nothing had changed (see [`chance`]).
+    /// Chance of at least so many slow visits if nothing had changed (`facts/exceed`).
     pub chance: f64,
     /// Nanoseconds that the requests which visit these sites took in the window, whole.
     pub requests_ns: f64,

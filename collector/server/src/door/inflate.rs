@@ -70,7 +70,7 @@ pub(crate) fn gunzip(body: &[u8], cap: usize) -> Result<Vec<u8>, InflateError> {
     read(flate2::read::MultiGzDecoder::new(body), "gzip", cap)
 }
 
-/// The same as [`inflate`] on a thread where it may take its time: a bomb keeps one busy for as long as its cap takes.
+/// Unpacks on a thread where it may take its time: a bomb keeps one busy for as long as its cap takes.
 ///
 /// # Errors
 /// [`InflateError`].

@@ -3,9 +3,9 @@
 //! The one text of it. `longpole-model` compiles this very file, since neither crate may use the other
 //! and two copies could part ways. Nothing but the numbers lives here; changing one is a migration.
 
-/// Version of [`trace_hash`]; stands in every stored form that depends on it.
+/// Version of `trace_hash`; stands in every stored form that depends on it.
 pub const SHARD_HASH_VERSION: u32 = 1;
-/// Seed of [`trace_hash`]; part of the format.
+/// Seed of `trace_hash`; part of the format.
 pub const SHARD_HASH_SEED: u64 = 0x6c6f_6e67_706f_6c65; // "longpole"
 
 /// Mixes the low 8 bytes (big-endian) of a trace id with the finaliser of SplitMix64 (Steele, Lea,

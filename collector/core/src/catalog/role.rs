@@ -132,8 +132,15 @@ pub fn role_of(row: &SeriesRow) -> (Role, Facility) {
         facility = Facility::Request;
     }
     let share = has(&["utilization", "utilisation", "ratio", "percent"]) || row.unit == "%";
-    let role = if has(&["longpole"]) {
+    // What telemetry says of itself is not what ails the service.
+    let own = has(&["longpole", "otel"]) || row.name.starts_with("sdk.");
+    // A page fault is no failure: the minor ones are memory being used at all, only the major ones wait for a disk.
+    let paging = has(&["paging", "page"]) && has(&["fault", "faults"]);
+    let major = || row.name.contains("major") || row.attributes.iter().any(|(_, v)| v == "major");
+    let role = if own || paging && !major() {
         Role::Other
+    } else if paging {
+        Role::Saturation
     } else if has(ERRORS) {
         Role::Errors
     } else if has(SATURATION) {
@@ -189,10 +196,17 @@ mod tests {
             ("hw.gpu.memory.utilization", R::Utilization, F::GpuMemory),
             ("hw.gpu.utilization", R::Utilization, F::Gpu),
             ("container.network.io", R::Other, F::Network),
+            ("process.paging.faults", R::Other, F::Memory),
+            ("container_memory_major_page_faults", R::Saturation, F::Memory),
+            ("sdk.dropped", R::Other, F::Other),
         ];
         for (name, role, facility) in cases {
             let row = SeriesRow { name: name.to_owned(), ..SeriesRow::default() };
             assert_eq!(role_of(&row), (role, facility), "{name}");
         }
+        let attributes = vec![("system.paging.fault.type".to_owned(), "major".to_owned())];
+        let name = "process.paging.faults".to_owned();
+        let major = SeriesRow { name, attributes, ..SeriesRow::default() };
+        assert_eq!(role_of(&major), (R::Saturation, F::Memory));
     }
 }

@@ -1,6 +1,6 @@
 //! Requests by `reqwest` under a client span.
 
-use crate::{FutureExt, Span};
+use crate::Span;
 
 /// Sends a request under a client span, with the context in its headers.
 ///
@@ -19,12 +19,7 @@ pub async fn execute(
         });
     });
     // Below the span, which is ended here, when it is known how the request went.
-    let context = span.context().or_else(crate::current);
-    let sending = client.execute(request);
-    let answer = match &context {
-        Some(context) => sending.in_context(context).await,
-        None => sending.await,
-    };
+    let answer = span.around(client.execute(request)).await;
     match &answer {
         Ok(answer) => {
             let status = answer.status();

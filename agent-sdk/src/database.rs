@@ -7,7 +7,7 @@ mod text;
 
 pub use text::{summary, without_literals};
 
-use crate::{FutureExt, Span};
+use crate::Span;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -124,10 +124,7 @@ impl Database {
             };
             (out, asked)
         };
-        let (out, asked) = match span.context().or_else(crate::current) {
-            Some(context) => work.in_context(&context).await,
-            None => work.await,
-        };
+        let (out, asked) = span.around(work).await;
         self.told(&mut span, &out, asked);
         out
     }

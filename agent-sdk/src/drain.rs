@@ -5,7 +5,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod encode;
-mod wire;
+pub(crate) mod wire;
 
 use crate::clock::Scale;
 use crate::orders::{Order, Orders, Who};

@@ -1,5 +1,6 @@
 //! The `OTEL_*` variables. Empty = unset; an unknown value is warned about and ignored.
 
+use longpole_proto::percent::decode;
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -44,24 +45,9 @@ pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     let pair = |p: &str| {
         let (k, v) = p.split_once('=')?;
         let (k, v) = (k.trim(), v.trim());
-        (!k.is_empty()).then(|| (k.to_owned(), percent(v)))
+        (!k.is_empty()).then(|| (k.to_owned(), decode(v)))
     };
     text.split(',').filter_map(pair).collect()
-}
-
-pub(crate) fn percent(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let coded = (bytes[at] == b'%')
-            .then(|| bytes.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|h| u8::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
-        out.push(coded.unwrap_or(bytes[at]));
-        at += if coded.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 static PROPAGATORS: OnceLock<Vec<String>> = OnceLock::new();

@@ -11,30 +11,51 @@ use crate::propagation::{carried, extract, within};
 use crate::span::carried::below;
 use http::{HeaderMap, Request, Response, StatusCode};
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower_service::Service;
 
+/// What is said about requests of one kind of server.
+trait About {
+    /// A request's span, below the current one.
+    fn begin<B>(request: &Request<B>) -> Span;
+    /// How it ended.
+    fn tell(span: &mut Span, status: StatusCode, headers: &HeaderMap);
+}
+
+/// A service whose requests are under server spans.
+#[derive(Clone, Copy, Debug)]
+pub struct Served<S, K> {
+    inner: S,
+    kind: PhantomData<K>,
+}
+
+impl<S, K, B, R> Service<Request<B>> for Served<S, K>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    K: About,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Serving<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let header = |name: &str| request.headers().get(name)?.to_str().ok();
+        let baggage = carried(header);
+        let span = below(extract(header).as_ref(), || K::begin(&request));
+        let future = span.run(|| within(baggage.clone(), || self.inner.call(request)));
+        Serving { future, span: Some(span), baggage, tell: K::tell }
+    }
+}
+
 /// Says on a span how its request ended.
 type Tell = fn(&mut Span, StatusCode, &HeaderMap);
-
-/// Begins a request's span below its caller's, and calls the service in it.
-fn serve<S, B>(
-    inner: &mut S,
-    request: Request<B>,
-    begin: fn(&Request<B>) -> Span,
-    tell: Tell,
-) -> Serving<S::Future>
-where
-    S: Service<Request<B>>,
-{
-    let header = |name: &str| request.headers().get(name)?.to_str().ok();
-    let baggage = carried(header);
-    let span = below(extract(header).as_ref(), || begin(&request));
-    let future = span.run(|| within(baggage.clone(), || inner.call(request)));
-    Serving { future, span: Some(span), baggage, tell }
-}
 
 pin_project_lite::pin_project! {
     /// A request that is being answered: its span ends with the answer.

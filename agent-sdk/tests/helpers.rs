@@ -4,7 +4,7 @@
 #[path = "support/collector.rs"]
 mod collector;
 
-use collector::{Seen, shown};
+use collector::{Seen, named, shown};
 use longpole_sdk::database::{Database, System};
 use longpole_sdk::{batch_span, inject_fields, receive, span};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -50,12 +50,6 @@ fn queries() {
     assert_eq!(shop.run("SELECT * FROM orders WHERE name = 'ada'", query, plan), Ok(7));
     let failing = || Err::<(), _>("no such table: 'secrets'".to_owned());
     assert!(shop.run("CREATE TABLE x (y)", failing, |_| None).is_err());
-}
-
-fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
-    let found: Vec<&Span> = spans.iter().filter(|s| s.name == name).collect();
-    assert_eq!(found.len(), 1, "{name}");
-    found[0]
 }
 
 fn attribute(span: &Span, key: &str) -> String {

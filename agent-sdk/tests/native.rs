@@ -4,7 +4,7 @@
 #[path = "support/collector.rs"]
 mod collector;
 
-use collector::{Seen, shown};
+use collector::{Seen, named, shown};
 use longpole_sdk::{Context, FutureExt, Kind, in_current_span, span, trace, with_context};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use std::sync::Arc;
@@ -62,12 +62,6 @@ fn spans_of(seen: &Seen, trace: [u8; 16]) -> Vec<Span> {
     let mut spans = seen.spans.lock().expect("sound").clone();
     spans.retain(|s| s.trace_id == trace);
     spans
-}
-
-fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
-    let found: Vec<&Span> = spans.iter().filter(|s| s.name == name).collect();
-    assert_eq!(found.len(), 1, "{name}");
-    found[0]
 }
 
 #[tokio::test(flavor = "multi_thread")]

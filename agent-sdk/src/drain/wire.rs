@@ -8,7 +8,7 @@ const BYTES: u32 = 2;
 const FIXED32: u32 = 5;
 
 #[inline]
-pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -18,7 +18,7 @@ pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
 
 /// Bytes of a varint.
 #[inline]
-pub(super) fn varint_len(value: u64) -> usize {
+pub(crate) fn varint_len(value: u64) -> usize {
     ((64 - (value | 1).leading_zeros() as usize) * 9 + 64) / 64
 }
 
@@ -47,7 +47,7 @@ pub(super) fn fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
 
 /// The beginning of bytes, text or a message of a known length.
 #[inline]
-pub(super) fn begin(out: &mut Vec<u8>, field: u32, length: usize) {
+pub(crate) fn begin(out: &mut Vec<u8>, field: u32, length: usize) {
     tag(out, field, BYTES);
     varint(out, length as u64);
 }

@@ -1,8 +1,7 @@
 //! The `baggage` header (W3C): its caps, and looking up and setting one entry. Kept as text, since
 //! most spans only pass it on.
 
-use crate::env::percent;
-use std::fmt::Write;
+use longpole_proto::percent::{decode, encode};
 
 /// W3C: at most 64 entries and 8192 bytes in all.
 const ENTRIES: usize = 64;
@@ -21,7 +20,7 @@ pub(super) fn check(text: &str) -> Option<String> {
 pub(super) fn get(text: &str, key: &str) -> Option<String> {
     let entry = entries(text).find(|e| name(e) == Some(key))?;
     let value = entry.split_once('=')?.1.split(';').next()?.trim();
-    Some(percent(value))
+    Some(decode(value))
 }
 
 /// The text with `key` set; `None` when the key is no token or a cap would be passed.
@@ -36,13 +35,7 @@ pub(super) fn set(text: &str, key: &str, value: &str) -> Option<String> {
     }
     out.push_str(key);
     out.push('=');
-    for byte in value.bytes() {
-        if plain(byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
+    encode(&mut out, value, plain);
     (out.len() <= LONGEST && others.len() < ENTRIES).then_some(out)
 }
 

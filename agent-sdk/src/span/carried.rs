@@ -63,6 +63,16 @@ impl Span {
     }
 }
 
+impl Span {
+    /// A future below this span, which lives on: where it is off, below what is current now.
+    pub(crate) fn around<F: Future>(&self, future: F) -> InContext<F> {
+        InContext {
+            future,
+            scope: self.scope().unwrap_or_else(|| local::with(local::Local::scope)),
+        }
+    }
+}
+
 /// What may be carried by a future: a [`Span`], or an [`Entered`] one, which is detached first.
 impl From<Entered> for Span {
     fn from(entered: Entered) -> Self {

@@ -4,7 +4,6 @@
 use super::Signal;
 use super::parcel::Parcel;
 use crate::stats::DropReason;
-use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -139,15 +138,14 @@ impl Voice {
         Self { quiet, said: Mutex::default() }
     }
 
-    /// One line for the first thing of its kind. Not `eprintln!`: that panics where standard error is
-    /// closed.
+    /// One line for the first thing of its kind.
     pub fn once(&self, kind: &'static str, line: impl FnOnce() -> String) {
         let Ok(mut said) = self.said.lock() else { return };
         if !said.contains(&kind) {
             said.push(kind);
             drop(said);
             if !self.quiet {
-                let _ = writeln!(std::io::stderr(), "longpole: {}", line());
+                crate::env::warn(&line());
             }
         }
     }

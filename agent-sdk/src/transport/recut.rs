@@ -2,7 +2,8 @@
 //! fits a stream's entry. Spans and metrics have the same outer shape:
 //! request { 1: resource_x { 1: resource, 2: scope_x { 1: scope, 2: item } } }.
 
-use super::walk::{Field, fields, put_varint, varint_bytes};
+use super::walk::{Field, fields};
+use crate::drain::wire::{begin, varint_len};
 use std::ops::Range;
 
 /// Items in one part at most (DELIVERY: above 512 spans an entry wins nothing).
@@ -112,12 +113,10 @@ fn close(bytes: &[u8], open: Open) -> Part {
     let mut payload = Vec::with_capacity(open.bytes + 16);
     for run in &open.runs {
         let scope = span_of(&run.scope) + span_of(&run.items);
-        let resource = span_of(&run.resource) + 1 + varint_bytes(scope) + scope;
-        payload.push(0x0a);
-        put_varint(&mut payload, resource);
+        let resource = span_of(&run.resource) + 1 + varint_len(scope as u64) + scope;
+        begin(&mut payload, 1, resource);
         run.resource.iter().for_each(|r| payload.extend_from_slice(&bytes[r.clone()]));
-        payload.push(0x12);
-        put_varint(&mut payload, scope);
+        begin(&mut payload, 2, scope);
         run.scope.iter().for_each(|r| payload.extend_from_slice(&bytes[r.clone()]));
         run.items.iter().for_each(|r| payload.extend_from_slice(&bytes[r.clone()]));
     }

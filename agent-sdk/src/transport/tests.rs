@@ -7,6 +7,7 @@ mod collector;
 mod deadlines;
 mod redis_road;
 mod server;
+#[cfg(feature = "tls")]
 mod tls_roads;
 
 use super::settings::{Endpoint, Redis, Settings, Spill, TlsFiles};

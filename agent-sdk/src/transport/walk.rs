@@ -70,23 +70,10 @@ impl Iterator for Fields<'_> {
     }
 }
 
-/// Appends a varint.
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: usize) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Bytes of a varint.
-pub(crate) fn varint_bytes(value: usize) -> usize {
-    (usize::BITS - (value | 1).leading_zeros()).div_ceil(7) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drain::wire::{varint, varint_len};
     use proptest::prelude::*;
 
     proptest! {
@@ -100,8 +87,8 @@ mod tests {
         #[test]
         fn varints_come_back(value: u32) {
             let mut out = vec![0x08];
-            put_varint(&mut out, value as usize);
-            prop_assert_eq!(out.len() - 1, varint_bytes(value as usize));
+            varint(&mut out, value.into());
+            prop_assert_eq!(out.len() - 1, varint_len(value.into()));
             let field = fields(&out, 0, out.len()).next().expect("one field");
             prop_assert_eq!((field.number, field.end), (1, out.len()));
         }

@@ -78,6 +78,14 @@ pub fn start(seen: &Arc<Seen>) -> SocketAddr {
     told.recv().expect("listens")
 }
 
+/// The one span of this name.
+#[allow(dead_code)] // not every test needs everything
+pub fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
+    let found: Vec<&Span> = spans.iter().filter(|s| s.name == name).collect();
+    assert_eq!(found.len(), 1, "{name}");
+    found[0]
+}
+
 /// A list of attributes as text, for comparing.
 #[allow(dead_code)] // not every test needs everything
 pub fn shown(attributes: &[KeyValue]) -> Vec<String> {

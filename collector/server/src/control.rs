@@ -169,15 +169,16 @@ impl Control {
         sent
     }
 
-    /// The header to answer a request with, from the request's own headers.
+    /// The header to answer a request with, from the request's own headers. The clock is asked only where a
+    /// process takes orders.
     pub fn answer(
         &self,
         headers: &hyper::HeaderMap,
-        now: Timestamp,
+        now: impl FnOnce() -> Timestamp,
     ) -> Option<(&'static str, hyper::header::HeaderValue)> {
         let text = |name: &str| headers.get(name)?.to_str().ok();
         let taker = Taker::read(text(HEADER_TAKER)?)?;
-        let order = self.met(taker, text(HEADER_REPORT).and_then(Report::read), now)?;
+        let order = self.met(taker, text(HEADER_REPORT).and_then(Report::read), now())?;
         Some((HEADER_ORDER, hyper::header::HeaderValue::try_from(order.write()).ok()?))
     }
 

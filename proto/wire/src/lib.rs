@@ -7,6 +7,7 @@
 
 pub mod mask;
 pub mod order;
+pub mod percent;
 pub mod road;
 pub mod shard;
 

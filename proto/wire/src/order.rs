@@ -3,7 +3,7 @@
 //!
 //! `key=value,key=value`, values percent-encoded. Unknown keys are skipped, so that later versions may say more.
 
-use std::fmt::Write;
+use crate::percent::{decode_to, encode};
 
 /// Header of a request: who takes orders ([`Taker`]).
 pub const HEADER_TAKER: &str = "longpole-taker";
@@ -132,41 +132,14 @@ fn put(out: &mut String, key: &str, value: &str) {
     out.push_str(key);
     out.push('=');
     let end = (0..=TEXT.min(value.len())).rev().find(|i| value.is_char_boundary(*i)).unwrap_or(0);
-    for byte in value[..end].bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/{}: ".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
+    encode(out, &value[..end], |b| b.is_ascii_alphanumeric() || b"-._~/{}: ".contains(&b));
 }
 
 fn pairs(text: &str) -> impl Iterator<Item = (&str, String)> {
     text.split(',').take(16).filter_map(|pair| {
         let (key, value) = pair.split_once('=')?;
-        Some((key.trim(), decoded(value)))
+        Some((key.trim(), decode_to(value, TEXT)))
     })
-}
-
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() && out.len() < TEXT {
-        let hex = bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok());
-        match hex.filter(|_| bytes[at] == b'%').and_then(|h| u8::from_str_radix(h, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

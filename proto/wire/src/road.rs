@@ -70,6 +70,18 @@ pub fn producer_hex(id: [u8; 16]) -> String {
     })
 }
 
+/// Reads what [`producer_hex`] wrote.
+pub fn producer_id(text: &str) -> Option<[u8; 16]> {
+    let whole = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let id = whole.then(|| u128::from_str_radix(text, 16).ok()).flatten()?;
+    Some(id.to_be_bytes())
+}
+
+/// Reads a number as it is written on the roads: decimal digits alone, where `parse` also takes a sign.
+pub fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

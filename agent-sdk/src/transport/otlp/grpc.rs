@@ -2,10 +2,10 @@
 //! gRPC library would be most of this crate's weight, for two calls.
 
 use super::reply::{RpcStatus, accepted};
-use crate::env::percent;
 use crate::transport::{Outcome, Signal};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
+use longpole_proto::percent::decode;
 use prost::Message;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub(super) fn reply(
     let details = find("grpc-status-details-bin").and_then(base64);
     let details = details.and_then(|d| RpcStatus::decode(d.as_slice()).ok());
     let asked = details.as_ref().and_then(retry_info);
-    let why = format!("gRPC {code}: {}", percent(find("grpc-message").unwrap_or_default()));
+    let why = format!("gRPC {code}: {}", decode(find("grpc-message").unwrap_or_default()));
     match code {
         // Cancelled, deadline exceeded, aborted, out of range, unavailable, data loss.
         1 | 4 | 10 | 11 | 14 | 15 => Outcome::Later { why, asked, reached: true },

@@ -2,7 +2,8 @@
 
 use super::{Endpoint, Redis, Settings, Spill, TlsFiles};
 use crate::builder::Protocol;
-use crate::env::{Env, pairs, percent, warn};
+use crate::env::{Env, pairs, warn};
+use longpole_proto::percent::decode;
 use std::time::Duration;
 
 /// Bytes on disk when a folder is named and no size.
@@ -171,7 +172,7 @@ fn parse(url: &str, tls: TlsFiles) -> Option<Redis> {
         None => (None, authority),
     };
     let (user, password) = match login.map(|l| l.split_once(':').unwrap_or((l, ""))) {
-        Some((user, password)) => (percent(user), percent(password)),
+        Some((user, password)) => (decode(user), decode(password)),
         None => Default::default(),
     };
     // [::1]:6379, host:6379, host

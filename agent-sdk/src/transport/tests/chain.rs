@@ -79,11 +79,7 @@ fn a_pause_that_was_asked_for_is_kept() {
 fn what_no_road_takes_waits_on_disk_for_the_next_process() {
     let root = tempfile::tempdir().expect("a folder");
     let at = dead();
-    let t = start(Settings {
-        traces: http(at),
-        spill: spill(root.path(), 64 << 20),
-        ..Settings::default()
-    });
+    let t = with_disk(at, root.path());
     for i in 0..100 {
         t.offer(request(i * 10, 10)).expect("room");
     }
@@ -93,11 +89,7 @@ fn what_no_road_takes_waits_on_disk_for_the_next_process() {
     assert_eq!((d.on_disk, d.delivered, d.dropped()), (1000, 0, 0));
     bury(root.path());
     let collector = Collector::start(Mood::Well);
-    let t = start(Settings {
-        traces: http(collector.at),
-        spill: spill(root.path(), 64 << 20),
-        ..Settings::default()
-    });
+    let t = with_disk(collector.at, root.path());
     until("all is delivered", || t.delivery().delivered == 1000);
     assert_eq!(collector.numbers(), (0..1000).collect::<Vec<u64>>());
     let names: Vec<u64> =
@@ -108,6 +100,11 @@ fn what_no_road_takes_waits_on_disk_for_the_next_process() {
     assert_eq!(t.delivery().recovered, 1000);
     let left = std::fs::read_dir(root.path()).expect("there").count();
     assert_eq!(left, 0, "nothing is left on disk");
+}
+
+/// By OTLP, else on disk.
+fn with_disk(at: SocketAddr, root: &Path) -> Transport {
+    start(Settings { traces: http(at), spill: spill(root, 64 << 20), ..Settings::default() })
 }
 
 /// The folder of this process becomes that of one that is gone.
@@ -122,11 +119,7 @@ fn bury(root: &Path) {
 fn a_collector_that_comes_back_gets_what_lies_on_disk() {
     let root = tempfile::tempdir().expect("a folder");
     let at = dead();
-    let t = start(Settings {
-        traces: http(at),
-        spill: spill(root.path(), 64 << 20),
-        ..Settings::default()
-    });
+    let t = with_disk(at, root.path());
     for i in 0..50 {
         t.offer(request(i * 10, 10)).expect("room");
     }

@@ -96,7 +96,7 @@ const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPTED: &str = "gzip,deflate,zstd,identity";
 
 async fn export(door: &Door, signal: Signal, request: Request<Body>) -> Response<Body> {
-    let order = door.control.answer(request.headers(), door.pipeline.now());
+    let order = door.control.answer(request.headers(), || door.pipeline.now());
     let mut response = match taken(door, signal, request).await {
         Ok(message) => answer(&message),
         Err(status) => status.into_http(),

@@ -27,7 +27,7 @@ pub fn routes(door: &Door) -> Router {
     ];
     for (path, signal) in paths {
         let handler = move |State(door): State<Door>, request: Request<Body>| async move {
-            let order = door.control.answer(request.headers(), door.pipeline.now());
+            let order = door.control.answer(request.headers(), || door.pipeline.now());
             let mut response = export(door, signal, request).await;
             response
                 .headers_mut()

@@ -6,6 +6,7 @@
 use crate::log::Producer;
 use hyper::HeaderMap;
 use longpole_proto::road::{HEADER_PRODUCER, HEADER_SEQUENCE, HEADER_SHARD, UNSHARDED};
+use longpole_proto::road::{number, producer_id};
 
 /// Headers that should name a batch and do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,31 +24,12 @@ pub fn producer(headers: &HeaderMap) -> Result<Option<Producer>, Unreadable> {
     }
     let (Some(id), Some(sequence)) = (id, sequence) else { return Err(Unreadable) };
     let shard = match shard {
-        Some(shard) => number(shard?)?,
+        Some(shard) => number(shard?).ok_or(Unreadable)?,
         None => UNSHARDED,
     };
-    let sequence = number(sequence?)?;
-    if sequence == 0 {
-        return Err(Unreadable);
-    }
-    Ok(Some(Producer { id: hex(id?)?, shard, sequence }))
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, Unreadable> {
-    // `parse` also takes a sign.
-    if !text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Unreadable);
-    }
-    text.parse().map_err(|_| Unreadable)
-}
-
-fn hex(text: &str) -> Result<[u8; 16], Unreadable> {
-    let digits = text.as_bytes();
-    if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err(Unreadable);
-    }
-    let id = u128::from_str_radix(text, 16).map_err(|_| Unreadable)?;
-    Ok(id.to_be_bytes())
+    let sequence = number(sequence?).filter(|n| *n > 0).ok_or(Unreadable)?;
+    let id = producer_id(id?).ok_or(Unreadable)?;
+    Ok(Some(Producer { id, shard, sequence }))
 }
 
 #[cfg(test)]

@@ -63,14 +63,12 @@ impl Doors {
         state: Option<&State>,
     ) -> Self {
         let gate = if log.is_durable() { Gate::Replaying } else { Gate::Open };
-        let mark_every = match log.is_durable() {
-            true => settings.limits.window.saturating_mul(MARK_EVERY),
-            false => u64::MAX,
-        };
         let (intake, seen) = match state {
             None => (Intake::new(settings), Seen::default()),
             Some(s) => (Intake::resume(settings, s.names.clone(), s.moment), s.seen.clone()),
         };
+        // In memory none is ever due.
+        let mark_due = Timestamp(if log.is_durable() { 0 } else { u64::MAX });
         let applied = state.map_or(log.oldest().0, |s| s.position);
         let ordered = Ordered {
             log,
@@ -80,8 +78,8 @@ impl Doors {
             waiting: Vec::new(),
             applied,
             marks: 0,
-            mark_due: Timestamp(0).plus(if mark_every == u64::MAX { u64::MAX } else { 0 }),
-            mark_every,
+            mark_due,
+            mark_every: settings.limits.window.saturating_mul(MARK_EVERY),
         };
         let queues = (0..settings.shards.max(1)).map(|_| Arc::default()).collect();
         Self {

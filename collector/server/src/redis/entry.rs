@@ -7,7 +7,7 @@ use crate::door::Encoding;
 use crate::ingest::otlp::Signal;
 use crate::log::Producer;
 use longpole_model::signal::Reason;
-use longpole_proto::road;
+use longpole_proto::road::{self, number, producer_id};
 
 /// Newest form that is read here (`road::ENTRY_FORMAT`).
 const FORMAT: u32 = 1;
@@ -80,9 +80,10 @@ pub fn read(shard: u32, fields: &[Vec<u8>]) -> Result<Entry<'_>, Dead> {
     }
     readable(value(fields, road::FIELD_FORMAT)?)?;
     let producer = Producer {
-        id: hex(value(fields, road::FIELD_PRODUCER)?).ok_or_else(|| bad("bad producer"))?,
+        id: producer_id(text(value(fields, road::FIELD_PRODUCER)?))
+            .ok_or_else(|| bad("bad producer"))?,
         shard,
-        sequence: number(value(fields, road::FIELD_SEQUENCE)?)
+        sequence: number(text(value(fields, road::FIELD_SEQUENCE)?))
             .filter(|n| *n > 0)
             .ok_or_else(|| bad("bad sequence"))?,
     };
@@ -91,8 +92,8 @@ pub fn read(shard: u32, fields: &[Vec<u8>]) -> Result<Entry<'_>, Dead> {
         road::SIGNAL_METRICS => Signal::Metrics,
         _ => return Err(bad("its signal is not known")),
     };
-    let items = number(value(fields, road::FIELD_ITEMS)?).and_then(|n| u32::try_from(n).ok());
-    let items = items.ok_or_else(|| bad("bad number of items"))?;
+    let items = number(text(value(fields, road::FIELD_ITEMS)?))
+        .ok_or_else(|| bad("bad number of items"))?;
     let encoding = match text(value(fields, road::FIELD_ENCODING)?) {
         road::ENCODING_GZIP => Encoding::Gzip,
         road::ENCODING_IDENTITY => Encoding::Identity,
@@ -131,23 +132,6 @@ fn value<'a>(fields: &'a [Vec<u8>], name: &str) -> Result<&'a [u8], Dead> {
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or("")
-}
-
-/// Decimal digits alone.
-fn number(bytes: &[u8]) -> Option<u64> {
-    bytes.iter().all(u8::is_ascii_digit).then(|| text(bytes).parse().ok()).flatten()
-}
-
-fn hex(bytes: &[u8]) -> Option<[u8; 16]> {
-    let mut id = [0; 16];
-    if bytes.len() != 32 {
-        return None;
-    }
-    for (to, pair) in id.iter_mut().zip(bytes.chunks_exact(2)) {
-        let digit = |b: u8| char::from(b).to_digit(16);
-        *to = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
-    }
-    Some(id)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod folder;
 pub use folder::{Folder, LockError};
 
 use bytes::Bytes;
-use std::io;
+use std::io::{self, IoSlice};
 
 /// A folder of files. Names hold no path.
 pub trait Disk: Clone + Send + 'static {
@@ -56,11 +56,12 @@ pub trait Disk: Clone + Send + 'static {
 
 /// A file that is written at its end.
 pub trait Growing: Send {
-    /// Adds bytes. After an error nobody knows how many of them are there.
+    /// Adds bytes, one part behind the other, without putting them together first. After an error
+    /// nobody knows how many of them are there.
     ///
     /// # Errors
     /// The system's.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn append(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()>;
 
     /// Makes what was added durable. After an error nobody knows what of it is: asking again may say
     /// yes to what is lost (as systems drop the pages that they could not write).

@@ -9,7 +9,7 @@ mod entry;
 pub mod journal;
 mod memory;
 
-pub use entry::{Entry, FrameError, Producer, Record, frame_bytes, read_frame, write_frame};
+pub use entry::{Entry, FrameError, Head, Producer, Record, frame_bytes, read_frame};
 pub use memory::MemoryLog;
 
 use longpole_model::signal::Timestamp;

@@ -12,10 +12,10 @@
 use super::CheckpointError;
 
 const MAGIC: &[u8; 4] = b"lpck";
-/// Version written.
-pub const FORMAT: u8 = 1;
+/// Version written. 2 does not say twice which requests came before; 1 can be read.
+pub const FORMAT: u8 = 2;
 /// Oldest version of a reader that understands it.
-pub const OLDEST_READER: u8 = 1;
+pub const OLDEST_READER: u8 = 2;
 const HEAD: usize = 28;
 
 fn checksum(head: &[u8], body: &[u8]) -> u32 {

@@ -2,7 +2,7 @@
 
 use super::{CheckpointError, frame};
 use crate::disk::{Disk, Growing};
-use std::io;
+use std::io::{self, IoSlice};
 
 /// Files of the two generations.
 const NAMES: [&str; 2] = ["checkpoint-0", "checkpoint-1"];
@@ -66,7 +66,7 @@ impl<D: Disk> Store<D> {
         let generation = self.generation + 1;
         let bytes = frame::write(generation, body);
         let mut draft = self.disk.create(DRAFT)?;
-        draft.append(&bytes)?;
+        draft.append(&mut [IoSlice::new(&bytes)])?;
         draft.sync()?;
         self.disk.rename(DRAFT, NAMES[(generation % 2) as usize])?;
         self.disk.sync_names()?;

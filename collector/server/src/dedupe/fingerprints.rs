@@ -6,13 +6,13 @@
 use super::Verdict;
 use longpole_model::signal::{SpanRecord, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 /// Requests remembered unless told otherwise: some 4 MiB.
 const CAP: usize = 65_536;
 
 /// What a request holds, in 16 bytes: independent of the order of its spans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(u64, u64);
 
 impl Fingerprint {
@@ -40,12 +40,37 @@ fn mix(x: u64) -> u64 {
 
 /// The latest requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Fingerprints {
     cap: usize,
     /// Oldest first, with their arrival.
     order: VecDeque<(Timestamp, Fingerprint)>,
-    known: BTreeSet<Fingerprint>,
+    /// For look-up. Its hash is keyed: strangers choose their span ids.
+    known: HashSet<Fingerprint>,
     duplicates: u64,
+}
+
+/// As a checkpoint has it.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    cap: usize,
+    order: VecDeque<(Timestamp, Fingerprint)>,
+    /// Format 1 wrote what `order` says as well once more. Empty since.
+    known: Vec<Fingerprint>,
+    duplicates: u64,
+}
+
+impl From<Stored> for Fingerprints {
+    fn from(Stored { cap, order, known: _, duplicates }: Stored) -> Self {
+        let known = order.iter().map(|(_, request)| *request).collect();
+        Self { cap, order, known, duplicates }
+    }
+}
+
+impl From<Fingerprints> for Stored {
+    fn from(Fingerprints { cap, order, known: _, duplicates }: Fingerprints) -> Self {
+        Self { cap, order, known: Vec::new(), duplicates }
+    }
 }
 
 impl Default for Fingerprints {

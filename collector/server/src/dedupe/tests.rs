@@ -145,4 +145,8 @@ fn a_resent_request_is_known_by_what_it_holds() {
     assert_eq!((seen.duplicates(), seen.reach(Timestamp(120))), (100, Some(120)));
     assert_eq!(seen.see(print(500), Timestamp(500)), Verdict::Fresh);
     assert_eq!(seen.see(print(0), Timestamp(501)), Verdict::Fresh, "out of reach");
+    let stored = postcard::to_stdvec(&seen).expect("a stored form");
+    let mut back: Fingerprints = postcard::from_bytes(&stored).expect("own form");
+    assert_eq!(back, seen);
+    assert_eq!(back.see(print(0), Timestamp(502)), Verdict::Duplicate);
 }

@@ -4,7 +4,7 @@
 use super::{Disk, Growing};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The folder. Clones are the same one.
@@ -123,7 +123,8 @@ pub struct FakeFile {
 }
 
 impl Growing for FakeFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn append(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
         let mut held = lock(&self.disk.0);
         let fits = held.room.unwrap_or(usize::MAX).min(bytes.len());
         held.room = held.room.map(|room| room - fits);

@@ -4,7 +4,7 @@ use super::{Disk, Growing};
 use bytes::Bytes;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -106,8 +106,16 @@ impl Disk for Folder {
 }
 
 impl Growing for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+    fn append(&mut self, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        while !parts.is_empty() {
+            match self.write_vectored(parts) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut parts, written),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -142,8 +150,8 @@ mod tests {
         let temp = tempfile::tempdir().expect("a folder");
         let folder = Folder::lock(temp.path()).expect("free");
         let mut file = folder.create("a").expect("created");
-        file.append(b"one").expect("room");
-        file.append(b"two").expect("room");
+        let mut parts = [&b"one"[..], b"", b"two"].map(IoSlice::new);
+        file.append(&mut parts).expect("room");
         file.sync().expect("durable");
         folder.rename("a", "b").expect("renamed");
         folder.sync_names().expect("durable");

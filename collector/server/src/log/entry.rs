@@ -25,6 +25,8 @@ const OLDEST_READER: u8 = 1;
 const PREFIX: usize = 8;
 /// Bytes of a body without producer and payload.
 const FIXED: usize = 12;
+/// Bytes of a producer.
+const PRODUCER: usize = 16 + 4 + 8;
 /// Greatest body: a request of 64 MiB and some.
 const MAX_BODY: usize = (64 << 20) + 4096;
 
@@ -75,30 +77,51 @@ pub enum FrameError {
 
 /// Bytes of an entry's frame.
 pub fn frame_bytes(record: &Record) -> usize {
-    let producer = if record.producer.is_some() { size_of::<[u8; 28]>() } else { 0 };
+    let producer = if record.producer.is_some() { PRODUCER } else { 0 };
     PREFIX + FIXED + producer + record.payload.len()
 }
 
-/// Appends the frame of an entry to `out`.
-pub fn write_frame(record: &Record, stamp: Timestamp, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(&[0; PREFIX]);
-    let signal = match record.signal {
-        Signal::Traces => 1,
-        Signal::Metrics => 2,
-        Signal::Logs => 3,
-    };
-    out.extend_from_slice(&[FORMAT, OLDEST_READER, signal, u8::from(record.producer.is_some())]);
-    out.extend_from_slice(&stamp.0.to_le_bytes());
-    if let Some(p) = record.producer {
-        out.extend_from_slice(&p.id);
-        out.extend_from_slice(&p.shard.to_le_bytes());
-        out.extend_from_slice(&p.sequence.to_le_bytes());
+/// All of an entry's frame but its payload, which follows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    bytes: [u8; PREFIX + FIXED + PRODUCER],
+    length: usize,
+}
+
+impl Head {
+    /// Of an entry.
+    pub fn of(record: &Record, stamp: Timestamp) -> Self {
+        let mut head = Self { bytes: [0; PREFIX + FIXED + PRODUCER], length: PREFIX };
+        let signal = match record.signal {
+            Signal::Traces => 1,
+            Signal::Metrics => 2,
+            Signal::Logs => 3,
+        };
+        head.put(&[FORMAT, OLDEST_READER, signal, u8::from(record.producer.is_some())]);
+        head.put(&stamp.0.to_le_bytes());
+        if let Some(p) = record.producer {
+            head.put(&p.id);
+            head.put(&p.shard.to_le_bytes());
+            head.put(&p.sequence.to_le_bytes());
+        }
+        let mut checksum = crc32fast::Hasher::new();
+        checksum.update(&head.bytes[PREFIX..head.length]);
+        checksum.update(&record.payload);
+        let body = (head.length - PREFIX + record.payload.len()) as u32;
+        head.bytes[..4].copy_from_slice(&body.to_le_bytes());
+        head.bytes[4..PREFIX].copy_from_slice(&checksum.finalize().to_le_bytes());
+        head
     }
-    out.extend_from_slice(&record.payload);
-    let (head, body) = out[start..].split_at_mut(PREFIX);
-    head[..4].copy_from_slice(&(body.len() as u32).to_le_bytes());
-    head[4..].copy_from_slice(&crc32fast::hash(body).to_le_bytes());
+
+    fn put(&mut self, part: &[u8]) {
+        self.bytes[self.length..][..part.len()].copy_from_slice(part);
+        self.length += part.len();
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 /// Reads the entry that begins `bytes` and gives its frame's length. Its position is the caller's to
@@ -167,9 +190,11 @@ mod tests {
     }
 
     fn framed(record: &Record) -> Bytes {
-        let mut out = Vec::new();
-        write_frame(record, Timestamp(0x1122_3344_5566_7788), &mut out);
-        Bytes::from(out)
+        framed_at(record, Timestamp(0x1122_3344_5566_7788))
+    }
+
+    fn framed_at(record: &Record, stamp: Timestamp) -> Bytes {
+        Bytes::from([Head::of(record, stamp).bytes(), &record.payload].concat())
     }
 
     /// Golden bytes: a change here makes every stored log unreadable.
@@ -192,10 +217,8 @@ mod tests {
     #[test]
     fn frames_come_back_one_after_the_other() {
         let plain = Record { producer: None, signal: Signal::Metrics, ..sample() };
-        let mut out = Vec::new();
-        write_frame(&sample(), Timestamp(5), &mut out);
-        write_frame(&plain, Timestamp(6), &mut out);
-        let bytes = Bytes::from(out);
+        let (first, second) = (framed_at(&sample(), Timestamp(5)), framed_at(&plain, Timestamp(6)));
+        let bytes = Bytes::from([first, second].concat());
         let (first, used) = read_frame(&bytes, Position(0)).expect("own frame");
         assert_eq!((first.record, first.receipt.stamp), (sample(), Timestamp(5)));
         let (second, rest) = read_frame(&bytes.slice(used..), Position(1)).expect("own frame");

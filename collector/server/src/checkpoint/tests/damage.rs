@@ -98,7 +98,7 @@ fn what_cannot_be_followed_is_refused_with_advice() {
     let disk = Fake::default();
     Store::open(disk.clone(), text).expect("empty").0.write(b"mine").expect("room");
     disk.edit("checkpoint-1", |bytes| *bytes = later.clone());
-    later[5] = 2;
+    later[5] = frame::FORMAT + 1;
     let sum = crc32fast::hash(&[&later[..24], b"x"].concat());
     later[24..28].copy_from_slice(&sum.to_le_bytes());
     disk.edit("checkpoint-1", |bytes| *bytes = later.clone());

@@ -7,9 +7,9 @@
 use super::segment::{HEAD, Head, Segment};
 use super::{Caps, Shared};
 use crate::disk::{Disk, Growing};
-use crate::log::{Record, write_frame};
+use crate::log::{Head as Frame, Record};
 use longpole_model::signal::Timestamp;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 /// Why a group was not made durable: nothing of it may be acknowledged.
@@ -39,12 +39,36 @@ pub struct Committer<D: Disk> {
     shared: Arc<Shared>,
     open: Option<D::File>,
     attempt: u32,
-    frames: Vec<u8>,
+}
+
+/// A group as it is written: payloads stay where they came in.
+struct Group<'a> {
+    entries: Vec<(Frame, &'a [u8])>,
+    bytes: u64,
+    first: Timestamp,
+}
+
+impl<'a> Group<'a> {
+    /// `None` without entries.
+    fn of(entries: &'a [(Record, Timestamp)]) -> Option<Self> {
+        let (_, first) = *entries.first()?;
+        let framed = |(record, stamp): &'a (Record, Timestamp)| {
+            (Frame::of(record, *stamp), record.payload.as_ref())
+        };
+        let entries: Vec<_> = entries.iter().map(framed).collect();
+        let bytes = entries.iter().map(|(f, p)| (f.bytes().len() + p.len()) as u64).sum();
+        Some(Self { entries, bytes, first })
+    }
+
+    fn parts(&self) -> Vec<IoSlice<'_>> {
+        let parts = self.entries.iter().flat_map(|(f, p)| [f.bytes(), p]);
+        parts.map(IoSlice::new).collect()
+    }
 }
 
 impl<D: Disk> Committer<D> {
     pub(super) fn new(disk: D, caps: Caps, shared: Arc<Shared>, attempt: u32) -> Self {
-        Self { disk, caps, shared, open: None, attempt, frames: Vec::new() }
+        Self { disk, caps, shared, open: None, attempt }
     }
 
     /// Writes a group of entries behind all others and makes it durable. Gives back the position
@@ -53,33 +77,20 @@ impl<D: Disk> Committer<D> {
     /// # Errors
     /// [`CommitError`]; the journal ends where it did.
     pub fn commit(&mut self, group: &[(Record, Timestamp)]) -> Result<u64, CommitError> {
-        let Some((_, first)) = group.first() else { return Ok(self.shared.lock().durable) };
-        let mut frames = std::mem::take(&mut self.frames);
-        frames.clear();
-        for (record, stamp) in group {
-            write_frame(record, *stamp, &mut frames);
-        }
-        let done = self.write(&frames, *first);
-        // Not kept for ever because of one great request.
-        frames.shrink_to(4 << 20);
-        self.frames = frames;
-        done
-    }
-
-    fn write(&mut self, frames: &[u8], stamp: Timestamp) -> Result<u64, CommitError> {
+        let Some(group) = Group::of(group) else { return Ok(self.shared.lock().durable) };
         let (bytes, filled) = {
             let shared = self.shared.lock();
             (shared.bytes, shared.segments.back().map_or(0, Segment::bytes))
         };
-        if bytes + frames.len() as u64 > self.caps.bytes {
+        if bytes + group.bytes > self.caps.bytes {
             return Err(CommitError::Full { bytes, cap: self.caps.bytes });
         }
-        if filled > HEAD as u64 && filled + frames.len() as u64 > self.caps.segment {
+        if filled > HEAD as u64 && filled + group.bytes > self.caps.segment {
             self.open = None;
         }
         let mut failed = None;
         for _ in 0..2 {
-            match self.attempt(frames, stamp) {
+            match self.attempt(&group) {
                 Ok(end) => return Ok(end),
                 Err(e) => {
                     self.shared.lock().errors += 1;
@@ -91,16 +102,16 @@ impl<D: Disk> Committer<D> {
         Err(CommitError::Disk(failed.unwrap_or_else(|| io::ErrorKind::Other.into())))
     }
 
-    fn attempt(&mut self, frames: &[u8], stamp: Timestamp) -> io::Result<u64> {
+    fn attempt(&mut self, group: &Group<'_>) -> io::Result<u64> {
         if self.open.is_none() {
-            self.begin(stamp)?;
+            self.begin(group.first)?;
         }
         let Some(file) = &mut self.open else { return Err(io::ErrorKind::Other.into()) };
-        file.append(frames)?;
+        file.append(&mut group.parts())?;
         file.sync()?;
         let mut shared = self.shared.lock();
-        shared.durable += frames.len() as u64;
-        shared.bytes += frames.len() as u64;
+        shared.durable += group.bytes;
+        shared.bytes += group.bytes;
         let durable = shared.durable;
         if let Some(last) = shared.segments.back_mut() {
             last.until = durable;
@@ -115,7 +126,7 @@ impl<D: Disk> Committer<D> {
         let head = Head { base, attempt: self.attempt, begun: stamp };
         let name = head.name();
         let begun = self.disk.create(&name).and_then(|mut file| {
-            file.append(&head.write())?;
+            file.append(&mut [IoSlice::new(&head.write())])?;
             file.sync()?;
             self.disk.sync_names()?;
             Ok(file)

@@ -13,7 +13,7 @@ mod text;
 mod usage;
 
 pub use family::{Family, Histogram, Kind, Labels, Sample, Value};
-pub use text::{CONTENT_TYPE, encode};
+pub use text::{CONTENT_TYPE, encode, encode_parts};
 
 use longpole_model::finding::{Investigation, Totals};
 

@@ -7,6 +7,7 @@ mod api;
 mod guard;
 mod health;
 mod metrics;
+mod parts;
 
 use crate::control::Control;
 use crate::outbox::OutboxHandle;

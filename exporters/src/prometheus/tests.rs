@@ -48,6 +48,30 @@ fn a_scrape_reads_as_the_format_says() {
 }
 
 #[test]
+fn parts_are_the_whole_and_no_series_is_cut() {
+    let totals = totals();
+    let all = families(&totals, &[], &[Dialect::Otel]);
+    let whole = encode(&all);
+    for least in [1, 100, 1_000, usize::MAX] {
+        let mut parts = Vec::new();
+        let take = |part: String| {
+            parts.push(part);
+            true
+        };
+        assert!(encode_parts(&all, least, take));
+        assert!(parts.iter().all(|part| part.ends_with('\n')));
+        assert_eq!(parts.concat(), whole, "{least}");
+    }
+    let mut taken = 0;
+    let enough = |_| {
+        taken += 1;
+        taken < 2
+    };
+    assert!(!encode_parts(&all, 1, enough));
+    assert_eq!(taken, 2);
+}
+
+#[test]
 fn both_dialects_name_the_same_numbers() {
     let text = encode(&families(&totals(), &[], &[Dialect::Otel, Dialect::Tempo]));
     assert!(text.contains("traces_span_metrics_calls_total{service_name=\"cart\""));

@@ -11,26 +11,51 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Writes families. Those without samples are left out.
 pub fn encode(families: &[Family<'_>]) -> String {
+    let mut all = String::new();
+    let _whole = encode_parts(families, usize::MAX, |part| {
+        all = part;
+        true
+    });
+    all
+}
+
+/// The same in parts of some `least` bytes, each of whole series, so that no more than a part is held at
+/// a time. Stops when `take` wants no more, and says whether it got everything.
+pub fn encode_parts(
+    families: &[Family<'_>],
+    least: usize,
+    mut take: impl FnMut(String) -> bool,
+) -> bool {
     let mut out = String::new();
     let mut line = Line::default();
     for family in families.iter().filter(|f| !f.samples.is_empty()) {
-        let kind = match family.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-        };
-        out.push_str("# HELP ");
-        out.push_str(&family.name);
-        out.push(' ');
-        escape(&family.help, false, &mut out);
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "\n# TYPE {} {kind}", family.name);
+        head(family, &mut out);
         for sample in &family.samples {
             line.set(&sample.labels);
             line.series(&family.name, &sample.value, &mut out);
+            if out.len() >= least {
+                let next = String::with_capacity(out.capacity());
+                if !take(std::mem::replace(&mut out, next)) {
+                    return false;
+                }
+            }
         }
     }
-    out
+    out.is_empty() || take(out)
+}
+
+fn head(family: &Family<'_>, out: &mut String) {
+    let kind = match family.kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+    };
+    out.push_str("# HELP ");
+    out.push_str(&family.name);
+    out.push(' ');
+    escape(&family.help, false, out);
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "\n# TYPE {} {kind}", family.name);
 }
 
 /// What the lines of one series have in common, written once.

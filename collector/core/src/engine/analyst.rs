@@ -69,6 +69,12 @@ impl Analyst {
         }
     }
 
+    /// Keeps the distribution of everything, for who prints it at the end.
+    pub fn summing(mut self) -> Self {
+        self.history = self.history.summing();
+        self
+    }
+
     /// Closed windows.
     pub fn history(&self) -> &History {
         &self.history

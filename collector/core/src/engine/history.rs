@@ -4,7 +4,7 @@
 //! Nothing here judges what the windows hold.
 
 use super::totals::Gross;
-use longpole_model::signal::{SECOND, Window, WindowSummary};
+use longpole_model::signal::{SECOND, Tally, Window, WindowSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -25,8 +25,12 @@ pub struct History {
     #[serde(skip)]
     bytes: usize,
     dropped: u64,
-    /// Everything ever closed, merged: the totals, without profiles.
+    /// What was ever closed: window and tally, and where it is [`History::summing`] all rows, profiles
+    /// left out.
     totals: WindowSummary,
+    /// Whether sketches of everything are wanted: they cost what a window costs, each window.
+    #[serde(skip)]
+    summing: bool,
     /// The same as a scrape reads it.
     gross: Gross,
     windows: u64,
@@ -67,14 +71,25 @@ impl History {
             bytes: 0,
             dropped: 0,
             totals: WindowSummary::default(),
+            summing: false,
             gross: Gross::default(),
             windows: 0,
         }
     }
 
+    /// Keeps sums of all rows as well, for who asks for the distribution of everything.
+    pub fn summing(mut self) -> Self {
+        self.summing = true;
+        self
+    }
+
     /// Takes over another's caps, and measures what was read back.
     pub fn adopt(&mut self, other: &Self) {
-        (self.keep, self.budget) = (other.keep, other.budget);
+        (self.keep, self.budget, self.summing) = (other.keep, other.budget, other.summing);
+        if !self.summing {
+            let counts = std::mem::take(&mut self.totals);
+            self.totals.merge_counts(&counts);
+        }
         let all = self.coarse.iter_mut().flatten().chain(&mut self.fine);
         self.bytes = all.fold(0, |sum, kept| {
             kept.bytes = kept.summary.heap_bytes();
@@ -85,7 +100,10 @@ impl History {
     /// Adds the next window.
     pub fn push(&mut self, summary: WindowSummary) {
         self.windows += 1;
-        self.totals.merge_totals(&summary);
+        match self.summing {
+            true => self.totals.merge_totals(&summary),
+            false => self.totals.merge_counts(&summary),
+        }
         self.gross.add(&summary);
         let kept = Kept::new(summary);
         self.bytes += kept.bytes;
@@ -140,9 +158,14 @@ impl History {
         self.windows
     }
 
-    /// Everything merged, profiles and faults left out.
-    pub fn totals(&self) -> &WindowSummary {
-        &self.totals
+    /// Window and tally of everything.
+    pub fn covers(&self) -> (Window, &Tally) {
+        (self.totals.window, &self.totals.tally)
+    }
+
+    /// Everything merged, profiles and faults left out; `None` unless it is [`History::summing`].
+    pub fn totals(&self) -> Option<&WindowSummary> {
+        self.summing.then_some(&self.totals)
     }
 
     /// Everything ever closed as a scrape reads it.
@@ -173,7 +196,7 @@ mod tests {
 
     #[test]
     fn old_windows_get_coarse_and_none_is_lost() {
-        let mut h = History::new(6, usize::MAX);
+        let mut h = History::new(6, usize::MAX).summing();
         for i in 0..100 {
             let window = Window::of(Timestamp(i * 10 * SECOND), 10 * SECOND, Timestamp(0));
             let mut w = WindowSummary::empty(window);
@@ -181,7 +204,8 @@ mod tests {
             h.push(w);
         }
         let seen: u64 = h.iter().map(|w| w.tally.traces).sum();
-        assert_eq!((seen, h.windows(), h.totals().tally.traces), (100, 100, 100));
+        let totals = h.totals().expect("summing").tally.traces;
+        assert_eq!((seen, h.windows(), totals), (100, 100, 100));
         let lengths: Vec<u64> = h.iter().map(|w| w.window.length() / SECOND).collect();
         assert_eq!(lengths[..2], [60, 60]);
         assert_eq!(lengths[lengths.len() - 6..], [10; 6]);
@@ -204,6 +228,7 @@ mod tests {
             h.push(w);
             assert!(h.bytes() <= 100_000, "{}", h.bytes());
         }
+        assert!(h.totals().is_none());
         let kept: usize = h.iter().map(WindowSummary::heap_bytes).sum();
         assert_eq!(kept, h.bytes());
         assert!(h.dropped() > 0 && h.latest(12).all(|w| w.window.length() == 10 * SECOND));

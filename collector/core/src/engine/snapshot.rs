@@ -9,21 +9,29 @@ use longpole_model::signal::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Takes the snapshot of everything closed so far.
+/// Takes the snapshot of everything closed so far; of what is kept of it, where the history is not
+/// summing.
 pub fn snapshot(analyst: &Analyst, catalog: &Catalog, pending: &Tally) -> Snapshot {
     let history = analyst.history();
-    taken(analyst, catalog, pending, history.totals(), usage(history.iter(), catalog))
+    let usage = usage(history.iter(), catalog);
+    match history.totals() {
+        Some(totals) => taken(analyst, catalog, pending, totals, usage),
+        None => taken(analyst, catalog, pending, &sum(history.iter()), usage),
+    }
+}
+
+fn sum<'a>(windows: impl Iterator<Item = &'a WindowSummary>) -> WindowSummary {
+    let mut sums = WindowSummary::default();
+    windows.for_each(|window| sums.merge_totals(window));
+    sums
 }
 
 /// Takes the snapshot of the last `nanos` of closed windows: what a service does now.
 pub fn recent(analyst: &Analyst, catalog: &Catalog, pending: &Tally, nanos: u64) -> Snapshot {
     let history = analyst.history();
-    let end = history.totals().window.end;
+    let end = history.covers().0.end;
     let stretch = Window { start: end.minus(nanos), end };
-    let mut sums = WindowSummary::default();
-    for window in history.within(stretch) {
-        sums.merge(window);
-    }
+    let sums = sum(history.within(stretch));
     taken(analyst, catalog, pending, &sums, usage(history.within(stretch), catalog))
 }
 
@@ -35,7 +43,7 @@ fn taken(
     usage: Vec<UseRow>,
 ) -> Snapshot {
     let red = red_totals(totals);
-    let mut tally = analyst.history().totals().tally.clone();
+    let mut tally = analyst.history().covers().1.clone();
     tally.merge(pending);
     Snapshot {
         at: totals.window.end,

@@ -93,7 +93,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         analyst.finish(engine.catalog());
     }
     let history = if blind { analyst.history() } else { &history };
-    let mut tally = history.totals().tally.clone();
+    let mut tally = history.covers().1.clone();
     tally.merge(&engine.pending_tally());
     let context = Context {
         declared: &declared,

@@ -51,7 +51,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         lateness: args.lateness * SECOND,
         ..Limits::default()
     };
-    let mut analyst = Analyst::new(&limits, tree, Vec::new(), None);
+    let mut analyst = Analyst::new(&limits, tree, Vec::new(), None).summing();
     let settings = Settings { limits, shards: args.shards, ..Settings::default() };
     let quiet = args.quiet || args.json;
     let engine = road::travel(&args.paths, settings, quiet, |engine, w| {

@@ -1,14 +1,15 @@
 //! `/metrics`.
 
-use super::{GONE, Web};
+use super::{GONE, Web, parts};
 use crate::own::catch_up;
 use crate::pipeline::Gate;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
-use longpole_exporters::prometheus::{CONTENT_TYPE as TEXT, encode, families};
+use longpole_exporters::prometheus::{CONTENT_TYPE as TEXT, encode_parts, families};
 use longpole_model::signal::SECOND;
+use std::sync::Arc;
 
 /// Answer before all that was acknowledged has been counted again: counters must not go back.
 const REPLAYING: (StatusCode, &str) =
@@ -27,9 +28,13 @@ pub async fn scrape(State(web): State<Web>) -> Response {
     if let Some(redis) = &web.redis {
         redis.refresh(web.pipeline.now());
     }
-    let mut all = families(&totals, &investigations, &web.dialects);
-    all.extend(web.own.families());
-    ([(CONTENT_TYPE, TEXT)], encode(&all)).into_response()
+    let (own, dialects) = (web.own.families(), Arc::clone(&web.dialects));
+    let body = parts::body(move |parts| {
+        let mut all = families(&totals, &investigations, &dialects);
+        all.extend(own);
+        encode_parts(&all, parts::PART, |part| parts.send(part))
+    });
+    ([(CONTENT_TYPE, TEXT)], body).into_response()
 }
 
 fn signed(n: u64) -> i64 {

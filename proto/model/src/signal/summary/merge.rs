@@ -44,12 +44,17 @@ impl WindowSummary {
 
     /// Adds of another summary what totals are made of: everything but profiles and faults.
     pub fn merge_totals(&mut self, other: &Self) {
-        self.reach(other.window);
+        self.merge_counts(other);
         rows::merge(&mut self.red, &other.red, RedSummary::merge);
         rows::merge(&mut self.late, &other.late, RedSummary::merge);
         rows::merge(&mut self.sites, &other.sites, SiteSummary::merge);
         rows::merge(&mut self.edges, &other.edges, EdgeSummary::merge);
         rows::merge(&mut self.series, &other.series, SeriesSummary::merge);
+    }
+
+    /// Adds what it covers and counts, and no row.
+    pub fn merge_counts(&mut self, other: &Self) {
+        self.reach(other.window);
         self.tally.merge(&other.tally);
         self.missing_shards += other.missing_shards;
     }

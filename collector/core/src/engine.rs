@@ -108,6 +108,21 @@ impl Engine {
         closed
     }
 
+    /// Takes a request of which nothing is recorded: it has been here (`reason` is `None`), or is refused
+    /// as a whole. Time moves to its stamp all the same.
+    pub fn pass_over(
+        &mut self,
+        batch: &Batch,
+        rejections: &Rejections,
+        stamp: Timestamp,
+        reason: Option<Reason>,
+    ) -> Vec<WindowSummary> {
+        let closed = self.advance(stamp);
+        let work = self.intake.passed_over(batch, rejections, stamp, reason);
+        self.shards.iter_mut().for_each(|s| s.take(&work));
+        closed
+    }
+
     /// Moves log time forward; gives back the windows that closed, oldest first.
     pub fn advance(&mut self, stamp: Timestamp) -> Vec<WindowSummary> {
         let Some(tick) = self.intake.tick(stamp) else { return Vec::new() };

@@ -1,7 +1,7 @@
 //! Recordings end to end, through the binary: the committed one, all of the lab's faults, and the real
 //! ones where they are at hand.
 
-use longpole_lab::{Fault, Options, record};
+use longpole_lab::{Fault, Options, Telemetry, record};
 use longpole_tests::binary::{json, root, run};
 use serde_json::Value;
 
@@ -83,13 +83,31 @@ fn pattern(fault: Fault) -> Option<&'static str> {
         Fault::NPlusOne => Some("n_plus_one"),
         Fault::ColdCache => Some("cold_cache"),
         Fault::Configuration => Some("impatient_caller"),
+        Fault::Sequential => Some("sequential_calls"),
+        Fault::DuplicateQueries => Some("duplicate_query"),
+        Fault::LockConvoy => Some("lock_convoy"),
+        Fault::LargePayload => Some("oversized_payload"),
         _ => None,
     }
 }
 
-fn shows(candidate: &Value, pattern: Option<&str>) -> bool {
+/// Anti-patterns that nothing but the fault which has them may show, in whatever is said.
+const OWN: [&str; 5] =
+    ["sequential_calls", "duplicate_query", "lock_convoy", "oversized_payload", "missing_spans"];
+
+fn patterns(candidate: &Value) -> Vec<&str> {
     let evidence = candidate["evidence"].as_array().into_iter().flatten();
-    pattern.is_none_or(|p| evidence.clone().any(|e| e["pattern"] == p))
+    evidence.filter_map(|e| e["pattern"].as_str()).collect()
+}
+
+fn shows(candidate: &Value, pattern: Option<&str>) -> bool {
+    pattern.is_none_or(|p| patterns(candidate).contains(&p))
+}
+
+/// Whether some candidate shows what only another fault should.
+fn strays(said: &Value, pattern: Option<&str>) -> bool {
+    let all = said["candidates"].as_array().into_iter().flatten().flat_map(patterns);
+    all.into_iter().any(|p| OWN.contains(&p) && pattern != Some(p))
 }
 
 #[test]
@@ -114,7 +132,7 @@ fn the_labs_faults_are_named() {
                         && shows(first, pattern(fault))
                 }
             };
-            if !right {
+            if !right || strays(&said, pattern(fault)) {
                 wrong.push(format!(
                     "{} seed {seed}: {} {}",
                     fault.name(),
@@ -125,6 +143,55 @@ fn the_labs_faults_are_named() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The verdict on a recording whose telemetry has something wrong.
+fn diagnosed(fault: Fault, telemetry: Telemetry) -> Value {
+    let made = record(fault, 3, &Options { telemetry, ..Options::default() });
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("case.binpb");
+    std::fs::write(&file, made.frames()).expect("written");
+    let labels: Value = serde_json::from_str(&made.labels).expect("labels");
+    diagnose(&file.display().to_string(), &labels)
+}
+
+#[test]
+fn clocks_that_differ_change_no_verdict_and_no_share() {
+    let (right, skewed) =
+        (Telemetry::default(), Telemetry { clock_skew_ms: 400.0, ..Telemetry::default() });
+    for fault in [Fault::Network, Fault::SlowDatabase, Fault::DownstreamLatency] {
+        let (a, b) = (diagnosed(fault, right), diagnosed(fault, skewed));
+        assert_eq!(a["accounting"]["traces"]["clock_shifts"], 0);
+        assert!(
+            b["accounting"]["traces"]["clock_shifts"].as_u64() > Some(10_000),
+            "{}",
+            b["accounting"]
+        );
+        for what in ["service", "kind"] {
+            assert_eq!(a["candidates"][0][what], b["candidates"][0][what], "{}", fault.name());
+            assert_eq!(a["candidates"][0]["site"], b["candidates"][0]["site"], "{}", fault.name());
+        }
+        let top = |said: &Value| {
+            let first = &said["attributions"][0]["sites"][0];
+            (first["site"].clone(), first["share"].as_f64().expect("a share"))
+        };
+        let ((site, share), (moved, other)) = (top(&a), top(&b));
+        assert_eq!(site, moved, "{}", fault.name());
+        assert!((share - other).abs() < 0.02, "{}: {share} and {other}", fault.name());
+    }
+}
+
+#[test]
+fn spans_that_are_lost_or_late_are_no_fault_of_the_shop() {
+    let lost = Telemetry { lost: 0.5, ..Telemetry::default() };
+    let late = Telemetry { late_seconds: 9, ..Telemetry::default() };
+    for telemetry in [lost, late] {
+        let said = diagnosed(Fault::None, telemetry);
+        assert_eq!(said["candidates"], serde_json::json!([]), "{telemetry:?}");
+        // What is wrong with the shop is seen all the same.
+        let said = diagnosed(Fault::Network, telemetry);
+        assert_eq!(said["candidates"][0]["service"], "cart", "{telemetry:?}");
+    }
 }
 
 #[test]

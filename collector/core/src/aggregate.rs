@@ -8,8 +8,10 @@
 
 mod aggregator;
 mod clock;
+mod clocks;
 mod codes;
 mod group;
+mod habits;
 mod open;
 mod partition;
 mod segment;

@@ -9,6 +9,7 @@ mod cache;
 mod cpu;
 mod disk;
 mod errors;
+mod habits;
 mod latency;
 mod load;
 mod memory;
@@ -67,9 +68,13 @@ pub fn hypotheses(facts: &Facts) -> Vec<Hypothesis> {
         queue::check,
         latency::check,
         load::check,
+        habits::check,
     ];
     let services = facts.services.iter();
-    services.flat_map(|s| rules.iter().filter_map(|rule| rule(facts, s))).collect()
+    let mut all: Vec<Hypothesis> =
+        services.flat_map(|s| rules.iter().filter_map(|rule| rule(facts, s))).collect();
+    all.iter_mut().for_each(|h| habits::add(facts, h));
+    all
 }
 
 /// Says why a kind was not found, where its facts were at hand.

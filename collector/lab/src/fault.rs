@@ -37,11 +37,19 @@ pub enum Fault {
     Configuration,
     /// The cache in front of the database lost what `catalog` reads.
     ColdCache,
+    /// A release of `frontend` waits for one call before it makes the next; before, it made both at once.
+    Sequential,
+    /// A release of `orders` asks the same question again for every item.
+    DuplicateQueries,
+    /// A release of `catalog` guards all its stock with one lock, not each shelf with its own.
+    LockConvoy,
+    /// A release of `catalog` answers with every picture of a product.
+    LargePayload,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::None,
         Self::NPlusOne,
         Self::Cpu,
@@ -59,6 +67,10 @@ impl Fault {
         Self::FailingDependency,
         Self::Configuration,
         Self::ColdCache,
+        Self::Sequential,
+        Self::DuplicateQueries,
+        Self::LockConvoy,
+        Self::LargePayload,
     ];
 
     /// Name on the command line and in labels.
@@ -81,6 +93,10 @@ impl Fault {
             Self::FailingDependency => "failing-dependency",
             Self::Configuration => "bad-configuration",
             Self::ColdCache => "cold-cache",
+            Self::Sequential => "sequential-calls",
+            Self::DuplicateQueries => "duplicate-queries",
+            Self::LockConvoy => "lock-convoy",
+            Self::LargePayload => "large-payload",
         }
     }
 
@@ -101,7 +117,9 @@ impl Fault {
             Self::LossyNetwork => Some("cart"),
             Self::FailingDependency => Some("payment"),
             Self::Configuration => Some("checkout"),
-            Self::ColdCache => Some("catalog"),
+            Self::ColdCache | Self::LockConvoy | Self::LargePayload => Some("catalog"),
+            Self::Sequential => Some("frontend"),
+            Self::DuplicateQueries => Some("orders"),
         }
     }
 
@@ -125,13 +143,22 @@ impl Fault {
             Self::FailingDependency => &["downstream"],
             Self::Configuration => &["configuration"],
             Self::ColdCache => &["database_io"],
+            Self::Sequential | Self::DuplicateQueries => &["chatty_calls"],
+            Self::LockConvoy => &["lock"],
+            Self::LargePayload => &["network_io"],
         }
     }
 
     /// The service whose release brings it, if a release does.
     pub fn release(self) -> Option<&'static str> {
         match self {
-            Self::NPlusOne | Self::Cpu | Self::Errors => self.culprit(),
+            Self::NPlusOne
+            | Self::Cpu
+            | Self::Errors
+            | Self::Sequential
+            | Self::DuplicateQueries
+            | Self::LockConvoy
+            | Self::LargePayload => self.culprit(),
             _ => None,
         }
     }

@@ -15,4 +15,4 @@ mod rng;
 mod shop;
 
 pub use fault::Fault;
-pub use record::{Options, Recording, record};
+pub use record::{Options, Recording, Telemetry, record};

@@ -2,7 +2,8 @@
 
 use crate::fault::Fault;
 use crate::readings::metrics;
-use crate::shop::{SERVER, SERVICES, Shop, Span};
+use crate::rng::Rng;
+use crate::shop::{CLIENT, SERVER, SERVICES, Shop, Span};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -26,6 +27,52 @@ pub struct Options {
     pub requests_per_second: f64,
     /// Unix nanoseconds at which the recording begins.
     pub start: u64,
+    /// What is wrong with the telemetry, not with the shop.
+    pub telemetry: Telemetry,
+}
+
+/// What is wrong with the telemetry. Nothing, by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Telemetry {
+    /// Clocks of the services' hosts differ by up to so many milliseconds either way; the frontend's is right.
+    pub clock_skew_ms: f64,
+    /// Of the frontend's client spans this share gets lost in the second stretch, 0 to 1.
+    pub lost: f64,
+    /// The frontend's spans come so many seconds late in the second stretch.
+    pub late_seconds: u64,
+}
+
+impl Telemetry {
+    fn is_frontend(s: &Span) -> bool {
+        s.service == SERVICES[0].0
+    }
+
+    /// Nanoseconds after its end at which a span is sent.
+    fn delay(&self, s: &Span, from: u64) -> u64 {
+        let late = s.start >= from && Self::is_frontend(s);
+        if late { self.late_seconds * SECOND } else { 0 }
+    }
+
+    /// What is sent of some spans, by the clocks of those who send them. Chance comes from a span's id, so that
+    /// the shop's own is not disturbed.
+    fn tell(&self, spans: &mut Vec<Span>, seed: u64, from: u64) {
+        spans.retain(|s| {
+            let lost = s.start >= from && Self::is_frontend(s) && s.kind == CLIENT;
+            !(lost && Rng::new(s.id).unit() < self.lost)
+        });
+        for s in spans {
+            let host =
+                SERVICES.iter().position(|(name, ..)| *name == s.service).unwrap_or(0) as u64;
+            if host > 0 && self.clock_skew_ms > 0.0 {
+                let off =
+                    Rng::new(seed ^ (host << 32)).between(-1.0, 1.0) * self.clock_skew_ms * 1e6;
+                (s.start, s.end) = (
+                    s.start.saturating_add_signed(off as i64),
+                    s.end.saturating_add_signed(off as i64),
+                );
+            }
+        }
+    }
 }
 
 impl Default for Options {
@@ -36,6 +83,7 @@ impl Default for Options {
             requests_per_second: 20.0,
             // 2026-01-01T00:00:00Z: recordings must not depend on the day they are made.
             start: 1_767_225_600 * SECOND,
+            telemetry: Telemetry::default(),
         }
     }
 }
@@ -81,9 +129,11 @@ pub fn record(fault: Fault, seed: u64, options: &Options) -> Recording {
         }
         // What has ended by now is sent; the rest waits for its second.
         waiting.append(&mut shop.spans);
-        let (mut done, rest): (Vec<Span>, Vec<Span>) =
-            waiting.into_iter().partition(|s| s.end <= second || second == end);
+        let (mut done, rest): (Vec<Span>, Vec<Span>) = waiting
+            .into_iter()
+            .partition(|s| s.end + options.telemetry.delay(s, from) <= second || second == end);
         waiting = rest;
+        options.telemetry.tell(&mut done, seed, from);
         done.sort_by_key(|s| (s.end, s.id));
         spans += done.len() as u64;
         if !done.is_empty() {
@@ -99,6 +149,11 @@ pub fn record(fault: Fault, seed: u64, options: &Options) -> Recording {
 
 pub(crate) fn text(key: &str, value: &str) -> KeyValue {
     let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
+    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+}
+
+fn number(key: &str, value: u64) -> KeyValue {
+    let value = Some(AnyValue { value: Some(Value::IntValue(value.cast_signed())) });
     KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
 }
 
@@ -157,6 +212,16 @@ fn span(s: &Span) -> OtlpSpan {
     }
     if let Some(error) = s.error {
         attributes.push(text("error.type", error));
+    }
+    if let Some(value) = s.says.value {
+        let query = format!("{} WHERE id = {value}", s.name);
+        attributes.push(text("db.query.text", &query));
+    }
+    if let Some(bytes) = s.says.bytes {
+        attributes.push(number("http.response.body.size", bytes));
+    }
+    if let Some(what) = s.says.waits {
+        attributes.push(text("longpole.wait", what));
     }
     let mut events = Vec::new();
     if s.error.is_some() && s.service == "payment" && s.kind == SERVER {

@@ -35,6 +35,19 @@ pub(crate) struct Span {
     /// `error.type` of a span that failed.
     pub(crate) error: Option<&'static str>,
     pub(crate) store: Option<&'static str>,
+    /// What it says of its content.
+    pub(crate) says: Says,
+}
+
+/// What a span says beside its name and times.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Says {
+    /// The value in a query's text.
+    pub(crate) value: Option<u64>,
+    /// Bytes of the answer's body.
+    pub(crate) bytes: Option<u64>,
+    /// What it declares to wait for.
+    pub(crate) waits: Option<&'static str>,
 }
 
 /// Workers per service, and the typical processor time of one request, milliseconds.
@@ -50,6 +63,11 @@ pub(crate) const SERVICES: [(&str, usize, f64); 6] = [
 const CORES: f64 = 0.5;
 /// Connections that each service's pool to the database holds.
 pub(crate) const POOL: usize = 10;
+
+/// What a link takes for a byte: a hundred megabits a second.
+const NS_PER_BYTE: u64 = 80;
+/// Shelves of the stock, each with its lock.
+const SHELVES: usize = 16;
 
 /// The running shop.
 pub(crate) struct Shop {
@@ -67,6 +85,10 @@ pub(crate) struct Shop {
     pools: Vec<Queue>,
     quotas: Vec<Quota>,
     lock: u64,
+    /// Until when each shelf of the stock is locked.
+    shelves: [u64; SHELVES],
+    /// Bytes of the answer that is about to be sent; 0 = few, and not told.
+    body: u64,
     pub(crate) meter: Meter,
     pub(crate) spans: Vec<Span>,
 }
@@ -96,6 +118,8 @@ impl Shop {
             pools: vec![Queue::new(POOL); SERVICES.len()],
             quotas: vec![Quota::default(); SERVICES.len()],
             lock: 0,
+            shelves: [0; SHELVES],
+            body: 0,
             meter: Meter::new(SERVICES.len(), seed),
             spans: Vec::new(),
         }
@@ -141,6 +165,7 @@ impl Shop {
             end: end.max(at.time),
             error,
             store,
+            says: Says::default(),
         });
         id
     }
@@ -183,6 +208,12 @@ impl Shop {
         let arrive = At { trace: at.trace, parent: id, time: at.time + there };
         let (t, mut error) = self.serve(service, arrive, name, inside);
         let mut end = t + self.hop(service, at.time);
+        let body = std::mem::take(&mut self.body);
+        if body > 0 {
+            end += body * NS_PER_BYTE;
+            // The server's span was written right behind the client's.
+            self.spans[index + 1].says.bytes = Some(body);
+        }
         if SERVICES[service].0 == "payment" && self.faulty(Fault::Configuration, at.time) {
             // The caller does not wait longer than it was told to; the callee goes on.
             let patience = at.time + (8.0 * self.size * MS) as u64;

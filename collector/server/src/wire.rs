@@ -78,7 +78,7 @@ pub enum WireError {
 }
 
 /// Counters of a tally in the order of the format; new ones go to the end.
-fn counters(t: &mut Tally) -> [&mut u64; 14] {
+fn counters(t: &mut Tally) -> [&mut u64; 15] {
     [
         &mut t.overflow_spans,
         &mut t.overflow_points,
@@ -94,5 +94,6 @@ fn counters(t: &mut Tally) -> [&mut u64; 14] {
         &mut t.truncated,
         &mut t.not_finite,
         &mut t.logs,
+        &mut t.clock_shifts,
     ]
 }

@@ -75,6 +75,9 @@ pub struct TraceAccount {
     pub after_close_spans: u64,
     /// Span ids seen twice in one trace.
     pub duplicate_ids: u64,
+    /// Calls whose server's clock was brought to its client's.
+    #[serde(default)]
+    pub clock_shifts: u64,
     /// Profile rows folded into the overflow row.
     pub overflow_rows: u64,
 }
@@ -114,6 +117,7 @@ impl From<&Tally> for Accounting {
                 not_kept_spans: t.not_kept,
                 after_close_spans: t.after_close,
                 duplicate_ids: t.duplicate_ids,
+                clock_shifts: t.clock_shifts,
                 overflow_rows: t.overflow_rows,
             },
             replaced_text: t.replaced_text,

@@ -57,6 +57,11 @@ pub(super) fn families<'a>(
             t.long,
         ),
         single(
+            "longpole_clock_shifts_total",
+            "Calls whose server's clock was brought to its client's.",
+            t.clock_shifts,
+        ),
+        single(
             "longpole_duplicate_span_ids_total",
             "Span ids seen twice in one trace.",
             t.duplicate_ids,

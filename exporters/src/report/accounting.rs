@@ -18,6 +18,7 @@ pub(super) fn accounting(page: &mut Page, tally: &Tally) {
         (tally.not_kept, "spans not kept open"),
         (tally.after_close, "spans after their trace was evaluated"),
         (tally.duplicate_ids, "span ids seen twice"),
+        (tally.clock_shifts, "calls brought to one clock"),
         (tally.overflow_rows, "rows folded into overflow"),
         (tally.replaced_text, "texts with invalid UTF-8 replaced"),
         (tally.truncated, "texts or lists cut"),

@@ -3,7 +3,9 @@
 //! Quadratic where that is simplest. Times are walked nanosecond boundary by boundary: no interval
 //! arithmetic that could share a mistake with the fast road.
 
-use longpole_model::signal::{Batch, Category, SpanCategory, SpanKind, SpanRecord, StatusCode};
+use longpole_model::signal::{
+    Batch, Category, SpanCategory, SpanKind, SpanRecord, StatusCode, Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// (service, kind, name).
@@ -145,6 +147,42 @@ impl Trace<'_> {
     }
 }
 
+/// Nanoseconds by which a span's clock is off, as far as calls show it: a server's span lies within that of the
+/// client which waited for it, or is moved to its middle; what else a process did moves along.
+fn off(spans: &[&SpanRecord], i: usize) -> i64 {
+    let s = spans[i];
+    let Some(p) = spans.iter().position(|p| p.span == s.parent) else { return 0 };
+    let above = off(spans, p);
+    match s.kind {
+        SpanKind::Server => {
+            let c = spans[p];
+            let signed = |t: u64| i64::try_from(t).expect("a time of this century");
+            let (from, to) = (signed(c.start.0) + above, signed(c.end.0) + above);
+            let (start, end) = (signed(s.start.0), signed(s.end.0));
+            let waited = c.kind == SpanKind::Client && c.status != StatusCode::Error;
+            let fits = end - start <= to - from;
+            let within = from <= start && end <= to;
+            if waited && fits && !within {
+                from + ((to - from) - (end - start)) / 2 - start
+            } else {
+                0
+            }
+        }
+        SpanKind::Consumer => 0,
+        _ => above,
+    }
+}
+
+/// The spans of a trace by one clock.
+fn by_one_clock(spans: &[&SpanRecord]) -> Vec<SpanRecord> {
+    let moved = |i: usize| {
+        let by = |t: u64| t.checked_add_signed(off(spans, i)).expect("a time after 1970");
+        let (start, end) = (Timestamp(by(spans[i].start.0)), Timestamp(by(spans[i].end.0)));
+        SpanRecord { start, end, ..*spans[i] }
+    };
+    (0..spans.len()).map(moved).collect()
+}
+
 /// Whole-trace profiles of all rooted traces. Weights are 1, ids unique, no rings.
 pub fn trace_profile(batch: &Batch) -> Profile {
     let mut traces: BTreeMap<_, Vec<&SpanRecord>> = BTreeMap::new();
@@ -153,7 +191,8 @@ pub fn trace_profile(batch: &Batch) -> Profile {
     }
     let mut out = Profile::new();
     for spans in traces.into_values() {
-        let trace = Trace { batch, spans };
+        let moved = by_one_clock(&spans);
+        let trace = Trace { batch, spans: moved.iter().collect() };
         for root in (0..trace.spans.len()).filter(|&i| trace.spans[i].parent.is_zero()) {
             let entry = out.entry(operation(batch, trace.spans[root])).or_default();
             let mut critical = BTreeMap::new();

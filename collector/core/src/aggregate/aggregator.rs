@@ -5,6 +5,7 @@
 //! it is called. Which span goes to which shard is decided by its caller.
 
 use super::clock::{Clock, Slot};
+use super::codes::SiteCode;
 use super::group::Scratch;
 use super::open::OpenSpan;
 use super::partition::Partition;
@@ -16,8 +17,9 @@ use super::work::Work;
 use crate::catalog::{MappedSeries, RedId, RedRow};
 use crate::limits::Limits;
 use longpole_model::signal::{
-    AttributeKey, Counters, Exemplar, MetricPoint, PARTITIONS, RedCounters, RedSummary, SpanRecord,
-    StatusCode, Tally, Timestamp, TraceHash, Window, WindowSummary,
+    AttributeKey, Category, Counters, Exemplar, MetricPoint, OperationId, PARTITIONS, RedCounters,
+    RedSummary, SiteKey, SpanRecord, StatusCode, Tally, Timestamp, TraceHash, Window,
+    WindowSummary,
 };
 
 /// Log time moves in steps of this many nanoseconds; one partition is visited in each: all of them
@@ -110,6 +112,7 @@ impl Aggregator {
         self.touch(work);
         let Work { batch, mapped, arrival, .. } = work;
         let mut attributes = batch.attributes.iter().peekable();
+        let mut contents = batch.contents.iter().peekable();
         for place in work.dealt.of(self.shard, batch.spans.len()) {
             let i = work.dealt.span(place);
             let Some(span) = batch.spans.get(i) else { continue };
@@ -117,7 +120,12 @@ impl Aggregator {
                 continue;
             };
             self.tally.overflow_spans += u64::from(overflow);
-            let window = self.record(span, red, *arrival);
+            while contents.next_if(|c| (c.span as usize) < i).is_some() {}
+            let content = contents.next_if(|c| c.span as usize == i);
+            let window = self.record(span, red, content.map_or(0, |c| c.query), *arrival);
+            if let (Some(window), Some(amount)) = (window, content.map(|c| c.amount)) {
+                self.payload(window, red, amount, u64::from(span.weight.0));
+            }
             while attributes.next_if(|a| (a.span as usize) < i).is_some() {}
             while let Some(a) = attributes.next_if(|a| a.span as usize == i) {
                 if let (Some(window), AttributeKey::ErrorType) = (window, a.key)
@@ -156,7 +164,13 @@ impl Aggregator {
 
     /// Records one span; gives back the window in which it counts.
     #[inline]
-    fn record(&mut self, span: &SpanRecord, red: RedId, arrival: Timestamp) -> Option<Window> {
+    fn record(
+        &mut self,
+        span: &SpanRecord,
+        red: RedId,
+        query: u16,
+        arrival: Timestamp,
+    ) -> Option<Window> {
         let hash = span.trace.hash();
         let in_time = span.end <= arrival.plus(self.limits.skew);
         let slot = match self.windows.recent(span.end, &self.clock) {
@@ -184,9 +198,20 @@ impl Aggregator {
         }
         let partition = &mut self.partitions[hash.partition()];
         let before = partition.len();
-        self.tally.not_kept += partition.push(OpenSpan::new(span, red, arrival), self.budget);
+        let open = OpenSpan::new(span, red, arrival).with_query(query);
+        self.tally.not_kept += partition.push(open, self.budget);
         self.open = self.open + partition.len() - before;
         window
+    }
+
+    /// Counts how much a call carried.
+    fn payload(&mut self, window: Window, red: RedId, amount: u64, weight: u64) {
+        let Some(name) = self.names.get(red.0 as usize).filter(|_| amount > 0) else { return };
+        let peer = OperationId::NONE;
+        let key = SiteKey { operation: name.key.operation, peer, category: Category::Payload };
+        let cap = self.limits.rows_per_window;
+        let kept = self.windows.at(window).site(cap, SiteCode::new(key), amount, weight, false);
+        self.windows.overflow_rows += u64::from(!kept);
     }
 
     #[cold]

@@ -4,7 +4,7 @@
 
 use crate::catalog::RedId;
 use longpole_model::signal::{
-    SpanCategory, SpanId, SpanKind, SpanRecord, StatusCode, Timestamp, TraceId, Weight,
+    Content, SpanCategory, SpanId, SpanKind, SpanRecord, StatusCode, Timestamp, TraceId, Weight,
 };
 
 /// A span waiting for the rest of its trace.
@@ -15,7 +15,8 @@ pub struct OpenSpan {
     pub span: SpanId,
     pub parent: SpanId,
     pub start: Timestamp,
-    /// Duration (47 bits: a day is 2^46.3 ns) and, above it, kind, status and category.
+    /// Duration (47 bits: a day is 2^46.3 ns) and, above it, kind, status, category, and the fingerprint of a
+    /// query.
     pub packed: u64,
     pub red: RedId,
     pub weight: Weight,
@@ -27,6 +28,8 @@ pub struct OpenSpan {
 
 const _: () = assert!(size_of::<OpenSpan>() == 64);
 const DURATION_BITS: u32 = 47;
+/// Bits of the tags below a query's fingerprint.
+const KIND_BITS: u32 = 7;
 const MILLISECOND: u64 = 1_000_000;
 
 impl OpenSpan {
@@ -45,6 +48,18 @@ impl OpenSpan {
             arrival_ms: (arrival.0 / MILLISECOND) as u32,
             offset: s.offset,
         }
+    }
+
+    /// The same with the fingerprint of its query.
+    #[inline]
+    pub fn with_query(mut self, query: u16) -> Self {
+        self.packed |= u64::from(query.min(Content::QUERIES)) << (DURATION_BITS + KIND_BITS);
+        self
+    }
+
+    /// Fingerprint of its query and values; 0 = not known.
+    pub fn query(&self) -> u16 {
+        (self.tags() >> KIND_BITS) as u16
     }
 
     fn tags(&self) -> u64 {
@@ -98,6 +113,8 @@ mod tests {
     #[test]
     fn packing_loses_nothing() {
         let o = OpenSpan::new(&span(1, 1), RedId(7), Timestamp(3 * SECOND));
+        assert_eq!((o.query(), o.with_query(Content::QUERIES).query()), (0, Content::QUERIES));
+        let o = o.with_query(Content::QUERIES);
         assert_eq!((o.duration(), o.kind()), (86_400 * SECOND, SpanKind::Consumer));
         assert_eq!((o.failed(), o.category()), (true, SpanCategory::Wait));
         assert_eq!(o.age(Timestamp(8 * SECOND)), 5 * SECOND);

@@ -6,7 +6,9 @@
 //! real root. In a segment's profile its own sites and the waits for callees add up to exactly its
 //! duration; in a trace's profile all sites do.
 
+use super::clocks::Clocks;
 use super::codes::{EntryCode, PathCode, SiteCode};
+use super::habits::{Habit, Habits, Seen};
 use super::open::OpenSpan;
 use super::partition::Settled;
 use super::tree::{NOBODY, Step, Tree};
@@ -45,6 +47,8 @@ pub struct Call {
 #[derive(Debug, Default)]
 pub struct Evaluator {
     tree: Tree,
+    clocks: Clocks,
+    habits: Habits,
     rows: Vec<Row>,
 }
 
@@ -83,6 +87,12 @@ impl Evaluator {
             tally.after_close += spans.len() as u64;
         }
         self.tree.build(spans);
+        let moved = self.clocks.agree(&self.tree, spans);
+        if moved > 0 {
+            tally.clock_shifts += moved;
+            self.tree.build(spans);
+        }
+        let spans = &*spans;
         self.place(spans, names);
         self.walk(spans);
         let rooted = spans.iter().any(|s| s.parent.is_zero());
@@ -95,7 +105,7 @@ impl Evaluator {
 
     /// Site, root and segment of every span.
     fn place(&mut self, spans: &[OpenSpan], names: &[RedRow]) {
-        let Self { tree, rows } = self;
+        let Self { tree, rows, .. } = self;
         rows.clear();
         for (i, s) in (0u32..).zip(spans) {
             let (category, peer) = category(tree, spans, names, i);
@@ -134,7 +144,7 @@ impl Evaluator {
 
     /// Critical paths: of every root, and of the segments that its path does not run through whole.
     fn walk(&mut self, spans: &[OpenSpan]) {
-        let Self { tree, rows } = self;
+        let Self { tree, rows, .. } = self;
         for i in 0..spans.len() as u32 {
             if rows[i as usize].root != i {
                 continue;
@@ -201,6 +211,12 @@ impl Evaluator {
             let own = self.tree.own[i];
             out.path(end, PathCode::new(entry, site), path_value(weight, self.local(i), own));
             out.site(end, site, own, weight, s.failed());
+            self.habits.look(&self.tree, spans, i as u32, |seen| {
+                let key = PathCode::new(entry, habit(names, &seen));
+                let visits = weight.saturating_mul(seen.times);
+                let self_ns = weigh(seen.nanos, weight);
+                out.path(end, key, PathValue { visits, critical_ns: 0, self_ns });
+            });
             let root = &spans[at];
             if root.parent.is_zero() {
                 let key = PathCode::new(self.rows[at].entry.of_trace(), site);
@@ -286,8 +302,17 @@ fn category(
     }
 }
 
+/// The row of a habit.
+fn habit(names: &[RedRow], seen: &Seen) -> SiteCode {
+    let (red, peer, category) = match seen.habit {
+        Habit::Serial { first, then } => (first, operation(names, then), Category::Serial),
+        Habit::Repeat { query } => (query, OperationId::NONE, Category::Repeat),
+    };
+    SiteCode::new(SiteKey { operation: operation(names, red), peer, category })
+}
+
 /// Drops spans whose id was seen before in the trace; the earliest start stays.
-fn distinct<'a>(spans: &'a mut [OpenSpan], tally: &mut Tally) -> &'a [OpenSpan] {
+fn distinct<'a>(spans: &'a mut [OpenSpan], tally: &mut Tally) -> &'a mut [OpenSpan] {
     let mut kept = 0;
     for i in 0..spans.len() {
         if kept > 0 && spans[kept - 1].span == spans[i].span {
@@ -297,7 +322,7 @@ fn distinct<'a>(spans: &'a mut [OpenSpan], tally: &mut Tally) -> &'a [OpenSpan] 
             kept += 1;
         }
     }
-    &spans[..kept]
+    &mut spans[..kept]
 }
 
 fn row(names: &[RedRow], red: RedId) -> RedRow {

@@ -61,7 +61,7 @@ fn side(w: &WindowSummary, (scope, operation): (Scope, OperationId), tail: Tail)
         site.0 += p * v.visits as f64 / 65_536.0;
         site.1 += p * v.critical_ns as f64;
     };
-    for ((k, site), v) in paths {
+    for ((k, site), v) in paths.iter().filter(|((_, s), _)| s.category.is_time()) {
         add(out.sites.entry(*site).or_default(), part(k.band), v);
     }
     out

@@ -10,11 +10,16 @@ const STEP: f64 = 0.02;
 /// Least number of events more that a counter must show: one or two happen anywhere.
 const EVENTS: f64 = 5.0;
 
+/// Chance of so many failures, if nothing had changed, at which they are believed. Not as small as for
+/// times: what fails is rare, and not one of hundreds of sites.
+const BY_CHANCE: f64 = 1e-4;
+
 /// The failure share of a service that grew most: from its own spans, else from its series.
 pub(super) fn failing(facts: &Facts, service: &str) -> Option<(Shift, Evidence, Option<SiteKey>)> {
     if let Some(f) = facts.flow(service, Category::Own) {
         let failures = f.failed.after * f.visits[1] as f64;
-        if f.failed.delta() >= STEP && f.failed.z() >= CLEAR && failures >= 3.0 {
+        let clear = f.failed.z() >= CLEAR && f.failing_chance < BY_CHANCE;
+        if f.failed.delta() >= STEP && clear && failures >= 3.0 {
             let claim = format!("spans of {service} itself fail");
             let e = evidence(claim, "failed own spans", "1", &f.failed, true);
             return Some((f.failed, e, f.worst.map(|w| w.0)));

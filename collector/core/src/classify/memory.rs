@@ -7,6 +7,9 @@ use longpole_model::signal::{Facility, Role};
 
 /// Growth of use as a share of the limit that counts.
 const STEP: f64 = 0.15;
+/// Share of the limit from which a level that does not grow is felt: garbage is collected oftener, pages
+/// are given back.
+const FULL: f64 = 0.8;
 /// Growth of an amount, relative to the greatest value of the baseline.
 const RATIO: f64 = 1.3;
 
@@ -36,9 +39,14 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
             s.up.after >= RATIO * s.baseline_max && s.up.z() >= CLEAR
         };
         if grew {
-            // It must still be growing, or it is another level, not a leak.
-            let leaking = s.ends[1] > s.ends[0] * 1.02;
-            strength = strength.max(if leaking { 0.7 } else { 0.5 });
+            // It must still be growing, or near its limit: another level far below it is no pressure.
+            let leaking = s.ends[1] > 1.02 * s.ends[0].max(s.medians[1]);
+            let full = share && s.end >= FULL;
+            strength = strength.max(match (leaking, full) {
+                (true, _) => 0.7,
+                (false, true) => 0.5,
+                (false, false) => 0.2,
+            });
             let claim = format!("{} passed everything the baseline held", s.identity.name);
             seen.push(evidence(claim, &s.identity.name, &s.identity.unit, &s.up, true));
         }

@@ -37,18 +37,17 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         Category::Wait => (BottleneckKind::Lock, 0.8, "declared waits are longer"),
         // Own time up: with a processor series that stayed flat it waits inside; with none, the
         // processor is the likelier reason.
-        Category::Own | Category::Gap | Category::Callee if has_cpu => {
+        _ if has_cpu => {
             (BottleneckKind::Lock, 0.5, "own time grew while its processor use did not")
         }
-        Category::Own | Category::Gap | Category::Callee => {
-            (BottleneckKind::Cpu, 0.45, "own time grew; no processor series to compare with")
-        }
+        _ => (BottleneckKind::Cpu, 0.45, "own time grew; no processor series to compare with"),
     };
     if kind == BottleneckKind::Lock && facts.cpu_rise(service).is_some() {
         return None;
     }
     let claim = format!("{service}: {what}");
-    let seen = vec![
+    let mut strength = strength;
+    let mut seen = vec![
         evidence(
             claim,
             &format!("{} time above baseline p90", flow.category.as_str()),
@@ -64,6 +63,13 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
             true,
         ),
     ];
+    // What a missing call took is counted as its caller's own time.
+    if flow.category == Category::Own
+        && let Some(c) = facts.lost_sight(service)
+    {
+        strength *= 0.3;
+        seen.push(super::visits::unseen(facts, c));
+    }
     // A store that sends its own telemetry is the culprit itself.
     let known = facts.services.contains(&flow.peer) && flow.category == Category::Store;
     Some(Hypothesis {

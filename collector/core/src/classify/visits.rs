@@ -52,16 +52,19 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     if super::patience::impatient(facts, service).is_some() {
         strength *= 0.4;
     }
+    let worth_telling = stopped.iter().take(3);
+    let mut evidence: Vec<Evidence> =
+        worth_telling.map(|c| seen(facts, c, "stopped for part", Pattern::MissingCalls)).collect();
+    if let Some(c) = facts.lost_sight(service) {
+        strength *= 0.3;
+        evidence.push(unseen(facts, c));
+    }
     Some(Hypothesis {
         service: service.to_owned(),
         kind: BottleneckKind::Errors,
         strength,
         impact: Impact::Failures(lost / facts.seconds[1]),
-        evidence: stopped
-            .iter()
-            .take(3)
-            .map(|c| seen(facts, c, "stopped for part", Pattern::MissingCalls))
-            .collect(),
+        evidence,
         site: Some(worst.site),
     })
 }
@@ -95,16 +98,34 @@ pub(super) fn cost_ns(facts: &Facts, c: &CallFacts) -> f64 {
     flows.filter_map(|(_, f)| f.worst).map(|w| w.2[0] as f64).fold(0.0, f64::max)
 }
 
+/// Says that calls are served which are not seen: it speaks against whatever follows from missing them.
+pub(super) fn unseen(facts: &Facts, c: &CallFacts) -> Evidence {
+    let mut e = seen(facts, c, "served as before, and not seen", Pattern::MissingSpans);
+    e.supports = false;
+    e
+}
+
 /// What calls that multiplied are: queries by row, tries of what fails, or many calls.
 fn multiplication(facts: &Facts, c: &CallFacts) -> Pattern {
     let callee = facts.name_of(c.site.peer);
     match c.site.category {
+        Category::Store if repeated(facts, c) => Pattern::DuplicateQuery,
         Category::Store => Pattern::NPlusOne,
         _ if !callee.is_empty() && super::errors::failing(facts, callee).is_some() => {
             Pattern::RetryStorm
         }
         _ => Pattern::ChattyFanOut,
     }
+}
+
+/// Whether most of the queries more are the same query with the same values.
+fn repeated(facts: &Facts, c: &CallFacts) -> bool {
+    let mut all = facts.habits.repeats.iter();
+    all.any(|r| {
+        r.entry == c.entry
+            && r.query == c.site.operation
+            && r.per_request[1] - r.per_request[0] >= 0.5 * surplus(c)
+    })
 }
 
 fn seen(facts: &Facts, c: &CallFacts, how: &str, pattern: Pattern) -> Evidence {

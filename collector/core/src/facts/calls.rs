@@ -45,7 +45,8 @@ fn count(w: &WindowSummary) -> (Counts, Visits) {
         entry.1 += value.duration_ns as f64;
     }
     let mut visits = Visits::new();
-    for ((key, site), value) in w.paths.iter().filter(|((k, _), _)| k.scope == Scope::Segment) {
+    let segments = w.paths.iter().filter(|((k, _), _)| k.scope == Scope::Segment);
+    for ((key, site), value) in segments.filter(|((_, s), _)| s.category.is_time()) {
         *visits.entry((key.operation, *site)).or_default() += value.visits as f64 / 65_536.0;
     }
     (entries, visits)

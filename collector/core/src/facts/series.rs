@@ -8,7 +8,10 @@ use super::{Shift, Stretch};
 use crate::catalog::Catalog;
 use crate::stats::{median, robust_sigma};
 use longpole_model::signal::{Role, SeriesId, SeriesIdentity, SeriesSummary, Window};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// (seconds, value) of each window that has any, by series.
+type Values = BTreeMap<SeriesId, Vec<(f64, f64)>>;
 
 /// How one series changed.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct SeriesFact {
     pub growth_per_minute: f64,
     /// First and last value in the window.
     pub ends: [f64; 2],
+    /// Median of the window's last third, at least one value.
+    pub end: f64,
 }
 
 impl SeriesFact {
@@ -39,6 +44,13 @@ impl SeriesFact {
     pub fn rose(&self) -> bool {
         let margin = 1.2 * self.reach.abs();
         self.up.z() >= super::CLEAR && self.up.after > if self.reach > 0.0 { margin } else { 0.0 }
+    }
+
+    /// Whether a rise is still there at the end of the window: what went away by itself was a blip, however high
+    /// (one reading of three is the mean of the highest third). A reading that comes late only lies
+    /// further back.
+    pub fn lasts(&self) -> bool {
+        self.end - self.up.before >= 0.5 * self.up.delta()
     }
 
     /// The side that moved more.
@@ -56,8 +68,9 @@ pub fn series_facts(
     after: &Stretch,
     catalog: &Catalog,
 ) -> BTreeMap<SeriesId, SeriesFact> {
-    let then = values(&before.windows, catalog);
-    let now = values(&after.windows, catalog);
+    let mut then = values(&before.windows, catalog);
+    let mut now = values(&after.windows, catalog);
+    shares(&mut then, &mut now, catalog);
     let mut out = BTreeMap::new();
     let kin = kin(&then, catalog);
     for (id, window) in &now {
@@ -89,10 +102,7 @@ impl<'a> Kin<'a> {
 }
 
 /// Per kin and window the mean over its instances, in order of time.
-fn kin<'a>(
-    then: &BTreeMap<SeriesId, Vec<(f64, f64)>>,
-    catalog: &'a Catalog,
-) -> BTreeMap<Kin<'a>, Vec<(f64, f64)>> {
+fn kin<'a>(then: &Values, catalog: &'a Catalog) -> BTreeMap<Kin<'a>, Vec<(f64, f64)>> {
     let mut cells: BTreeMap<Kin<'a>, BTreeMap<u64, (f64, f64)>> = BTreeMap::new();
     for (id, values) in then {
         let Some(identity) = catalog.series().get(id.0 as usize) else { continue };
@@ -121,15 +131,34 @@ fn normal(identity: &SeriesIdentity, value: f64) -> f64 {
     }
 }
 
+/// A utilization that lies above this is told in percent, whatever its unit says.
+const PERCENT: f64 = 2.0;
+
+/// Brings utilizations that are told in percent without saying so to shares. The whole series decides, so that
+/// a low value is not taken for a high share.
+fn shares(then: &mut Values, now: &mut Values, catalog: &Catalog) {
+    let percent = |id: &SeriesId, now: &Values, then: &Values| {
+        let identity = catalog.series().get(id.0 as usize);
+        let share = identity.is_some_and(|s| {
+            s.role == Role::Utilization && s.name.contains("utiliz") && s.unit != "%"
+        });
+        let all = then.get(id).into_iter().chain(now.get(id)).flatten();
+        share && all.map(|(_, v)| *v).fold(0.0, f64::max) > PERCENT
+    };
+    let ids: Vec<SeriesId> = then.keys().chain(now.keys()).copied().collect();
+    let ids: BTreeSet<SeriesId> = ids.into_iter().filter(|id| percent(id, now, then)).collect();
+    for side in [then, now] {
+        let ours = side.iter_mut().filter(|(id, _)| ids.contains(id));
+        ours.flat_map(|(_, values)| values).for_each(|(_, v)| *v /= 100.0);
+    }
+}
+
 /// Least spread that a share of requests can be trusted to have: half a percent.
 const SHARE_NOISE: f64 = 0.005;
 
 /// (seconds, value) per window that has any.
-fn values(
-    windows: &[(Window, Vec<(SeriesId, SeriesSummary)>)],
-    catalog: &Catalog,
-) -> BTreeMap<SeriesId, Vec<(f64, f64)>> {
-    let mut out: BTreeMap<SeriesId, Vec<(f64, f64)>> = BTreeMap::new();
+fn values(windows: &[(Window, Vec<(SeriesId, SeriesSummary)>)], catalog: &Catalog) -> Values {
+    let mut out: Values = BTreeMap::new();
     for (window, series) in windows {
         let at = window.start.0 as f64 / 1e9;
         for (id, s) in series {
@@ -175,6 +204,7 @@ fn fact(identity: &SeriesIdentity, baseline: &[(f64, f64)], window: &[(f64, f64)
     let baseline_max = then.iter().copied().fold(f64::MIN, f64::max);
     let baseline_min = then.iter().copied().fold(f64::MAX, f64::min);
     let ends = [now[0], now[now.len() - 1]];
+    let end = median(&now[now.len() - now.len().div_ceil(3)..]);
     let middle = median(&then);
     SeriesFact {
         identity: identity.clone(),
@@ -186,6 +216,7 @@ fn fact(identity: &SeriesIdentity, baseline: &[(f64, f64)], window: &[(f64, f64)
         baseline_min,
         growth_per_minute: slope(window) * 60.0 / middle.abs().max(1e-12),
         ends,
+        end,
     }
 }
 

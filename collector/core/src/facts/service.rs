@@ -1,8 +1,8 @@
 //! Facts of one service, gathered from flows, calls and series, so that rules read like sentences.
 
 use super::{
-    CallFacts, Calls, EdgeFact, Flow, FlowFact, Flows, Graph, SeriesFact, Shift, Stretch, flows,
-    series_facts,
+    CallFacts, Calls, EdgeFact, Flow, FlowFact, Flows, Graph, Habits, PayloadFact, SeriesFact,
+    Shift, Stretch, flows, series_facts,
 };
 use crate::catalog::Catalog;
 use crate::stats::{median, robust_sigma};
@@ -34,6 +34,8 @@ pub struct Facts {
     pub into: BTreeMap<String, FlowFact>,
     /// Visits per request.
     pub calls: Vec<CallFacts>,
+    /// What requests do beside taking time.
+    pub habits: Habits,
     /// Calls between services, seen from both ends.
     pub edges: Vec<EdgeFact>,
     /// Metric series, by service.
@@ -46,6 +48,10 @@ pub struct Facts {
     pub services: BTreeSet<String>,
     /// Lengths of both stretches in seconds.
     pub seconds: [f64; 2],
+    /// Median duration of operations whose payload is known, nanoseconds, before and after.
+    times: BTreeMap<OperationId, [f64; 2]>,
+    /// Segments per second of each operation, before and after, whoever called it.
+    served: BTreeMap<OperationId, [f64; 2]>,
     /// Operations by id, for words.
     operations: Vec<Arc<Operation>>,
 }
@@ -65,8 +71,14 @@ impl Facts {
         let Flows { all: flows, into } = flows(before, after, catalog);
         let mut services: BTreeSet<String> = series.keys().cloned().collect();
         services.extend(flows.keys().map(|f| f.service.clone()));
+        let calls = Calls::new(before, after, catalog).rows;
+        let habits = Habits::new([before, after], &calls, catalog);
+        let heavy = habits.payloads.iter().map(|p| p.operation).collect();
         Self {
-            calls: Calls::new(before, after, catalog).rows,
+            times: super::served::times([before, after], &heavy),
+            habits,
+            served: super::served::served([before, after]),
+            calls,
             edges: super::edges::edges(before, after),
             demand: demand(before, after, catalog),
             graph: Graph::new([before, after], declared, catalog),
@@ -87,6 +99,43 @@ impl Facts {
     /// An operation in words; empty for none.
     pub fn operation_name(&self, id: OperationId) -> String {
         self.operations.get(id.0 as usize).map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Whether an operation is a query.
+    pub fn operation_is_store(&self, id: OperationId) -> bool {
+        self.flows.iter().any(|(flow, f)| {
+            flow.category == Category::Store && f.worst.is_some_and(|w| w.0.operation == id)
+        }) || self
+            .calls
+            .iter()
+            .any(|c| c.site.operation == id && c.site.category == Category::Store)
+    }
+
+    /// Calls that requests of a service no longer show although they are served as before: spans between are
+    /// missing or come too late, and neither what it calls nor its own time can be told.
+    pub fn lost_sight(&self, service: &str) -> Option<&CallFacts> {
+        let fell = |c: &&CallFacts| {
+            self.name_of(c.entry) == service
+                && c.z <= -CLEAR
+                && c.per_request[1] <= 0.9 * c.per_request[0]
+                && self.still_served(c)
+        };
+        self.calls.iter().filter(fell).min_by(|a, b| a.z.total_cmp(&b.z))
+    }
+
+    /// Whether the callee is called nearly as often as if none of the missing visits were missing.
+    fn still_served(&self, c: &CallFacts) -> bool {
+        let Some([then, now]) = self.served.get(&c.site.peer) else { return false };
+        let [n, m] = [0, 1].map(|i: usize| c.requests[i] / self.seconds[i]);
+        let missing = (c.per_request[0] - c.per_request[1]) * m;
+        let fewer = then * (m / n.max(f64::MIN_POSITIVE)) - now;
+        missing > 0.0 && fewer <= 0.5 * missing
+    }
+
+    /// Nanoseconds for each byte or row, before and after, where the operation's own visits are known.
+    pub fn per_unit(&self, p: &PayloadFact) -> Option<[f64; 2]> {
+        let time = self.times.get(&p.operation)?;
+        Some([0, 1].map(|i: usize| time[i] / p.amount[i].max(1.0)))
     }
 
     /// Series of a service with a role about a facility.
@@ -129,7 +178,7 @@ impl Facts {
             let of_node = s.identity.name.contains("node") && !s.identity.placement.pod.is_empty();
             let bounded = s.identity.name.contains("utili") || s.identity.unit == "%";
             let rise = s.up.delta();
-            if of_node || s.up.z() < CLEAR || rise < CPU_STEP {
+            if of_node || s.up.z() < CLEAR || rise < CPU_STEP || !s.lasts() {
                 continue;
             }
             if best.is_none_or(|(r, b, _)| (bounded, rise) > (b, r)) {

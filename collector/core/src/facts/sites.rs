@@ -38,6 +38,9 @@ pub struct FlowFact {
     pub visits: [u64; 2],
     /// Chance of at least so many slow visits if nothing had changed (`facts/exceed`).
     pub chance: f64,
+    /// Chance of at least so many failures, if nothing had changed, at the site that fails most: the spans of one
+    /// request fail together, and are not counted twice. 1 where none fails.
+    pub failing_chance: f64,
     /// Nanoseconds that the requests which visit these sites took in the window, whole.
     pub requests_ns: f64,
     /// The site that contributes most of the excess, with its p50 and p99 before and after (ns).
@@ -70,11 +73,18 @@ const SLOW: f64 = 0.9;
 
 /// The flow of a site.
 fn flow_of(site: &SiteKey, catalog: &Catalog) -> Option<Flow> {
+    if !site.category.is_time() {
+        return None;
+    }
     let service = |id: OperationId| catalog.operation_of(id).map(|o| o.service.clone());
     let peer = match site.category {
         Category::Gap | Category::Queue | Category::Callee => service(site.peer)?,
         Category::Store | Category::Remote => catalog.peer_of(site.operation).to_owned(),
-        Category::Own | Category::Wait => String::new(),
+        Category::Own
+        | Category::Wait
+        | Category::Serial
+        | Category::Repeat
+        | Category::Payload => String::new(),
     };
     Some(Flow { service: service(site.operation)?, peer, category: site.category })
 }
@@ -219,9 +229,23 @@ fn fact(
         share: shift(|s| s.slow, binomial(0.1)),
         excess_ns: shift(|s| s.excess, 1_000.0),
         failed: shift(|s| s.failed, binomial(failed.clamp(0.01, 0.99))),
+        failing_chance: failing_chance(sites, before, after),
         visits: samples,
         worst: worst.map(|(_, k, a, b)| (k, a, b)),
         moved_sites,
         peak: None,
     }
+}
+
+/// Chance of so many failures at the site that fails most in the window (`facts/exceed`, with "failed" for
+/// "slow").
+fn failing_chance(sites: &[(&SiteKey, &SiteSummary)], before: &Stretch, after: &Stretch) -> f64 {
+    let failed = |k: &SiteKey| find(&after.all, k).map_or(0, |s| s.failed);
+    let Some((key, then)) = sites.iter().max_by_key(|(k, _)| failed(k)) else { return 1.0 };
+    let Some(now) = find(&after.all, key).filter(|s| s.failed > 0) else { return 1.0 };
+    let blocks = before.blocks.iter().filter_map(|b| find(b, key));
+    let blocks: Vec<_> = blocks.map(|s| (s.visits as f64, s.failed as f64)).collect();
+    let past =
+        Past { visits: then.visits as f64, slow: then.failed as f64, now: now.visits as f64 };
+    chance(&[past], now.failed as f64, &blocks)
 }

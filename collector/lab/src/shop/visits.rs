@@ -1,6 +1,6 @@
 //! What customers ask for, and what the services do about it: the walks through the shop.
 
-use super::{At, CLIENT, Ended, INTERNAL, MS, Shop};
+use super::{At, CLIENT, Ended, INTERNAL, MS, Says, Shop};
 use crate::fault::Fault;
 
 impl Shop {
@@ -12,12 +12,19 @@ impl Shop {
         if dice < 0.45 {
             self.serve(0, root, "GET /products/{id}", |s, at| {
                 s.call(2, at, "GET /products/{id}", |s, at| {
-                    (s.query(2, at, "SELECT products", 2.0), None)
+                    let t = s.query(2, at, "SELECT products", 2.0);
+                    s.body(t);
+                    (s.reserve(At { time: t, ..at }), None)
                 })
             });
         } else if dice < 0.7 {
             self.serve(0, root, "GET /cart", |s, at| {
                 let (t, _) = s.call(1, at, "GET /cart/{user}", |_, at| (at.time, None));
+                if s.fault == Fault::Sequential && !s.faulty(Fault::Sequential, at.time) {
+                    // This shop's good release asks both at once.
+                    let (prices, _) = s.call(2, at, "GET /prices", |s, at| (s.prices(at), None));
+                    return (t.max(prices), None);
+                }
                 s.call(2, At { time: t, ..at }, "GET /prices", |s, at| (s.prices(at), None))
             });
         } else if dice < 0.9 {
@@ -30,6 +37,16 @@ impl Shop {
                             t = s.query(4, At { time: t, ..at }, "SELECT order_items", 2.0);
                         }
                     }
+                    if s.fault == Fault::DuplicateQueries {
+                        let again = s.faulty(Fault::DuplicateQueries, t);
+                        let items =
+                            if again { (6.0 * s.size) as u64 + s.rng.next() % 12 } else { 1 };
+                        let customer = s.rng.next() % 1_000;
+                        for _ in 0..items {
+                            t = s.query(4, At { time: t, ..at }, "SELECT customers", 2.0);
+                            s.says().value = Some(customer);
+                        }
+                    }
                     (t, None)
                 })
             });
@@ -37,6 +54,39 @@ impl Shop {
             self.serve(0, root, "POST /checkout", |s, at| {
                 s.call(3, at, "POST /checkout", |s, at| s.checkout(at))
             });
+        }
+    }
+
+    /// What the span written last says of itself.
+    fn says(&mut self) -> &mut Says {
+        // A span has just been written.
+        let last = self.spans.len() - 1;
+        &mut self.spans[last].says
+    }
+
+    /// Takes a product from its shelf, in the shop of the convoy: under a lock, always for as long.
+    fn reserve(&mut self, at: At) -> u64 {
+        if self.fault != Fault::LockConvoy {
+            return at.time;
+        }
+        let shelf = self.rng.next() as usize % super::SHELVES;
+        let one = if self.faulty(Fault::LockConvoy, at.time) { 0 } else { shelf };
+        let held = self.rng.service_time((0.55 * self.size.min(1.2)) * 1e3 / (self.rate * 0.45));
+        let begin = at.time.max(self.shelves[one]);
+        self.span(2, at, INTERNAL, "stock lock", begin, None, None);
+        self.says().waits = Some("lock");
+        let end = begin + (held * MS) as u64;
+        self.shelves[one] = end;
+        self.span(2, At { time: begin, ..at }, INTERNAL, "take from shelf", end, None, None);
+        end
+    }
+
+    /// How large the answer will be, in the shop that says so.
+    fn body(&mut self, t: u64) {
+        if self.fault == Fault::LargePayload {
+            let large = self.faulty(Fault::LargePayload, t);
+            let typical = if large { 2.5e6 * self.size } else { 8e3 };
+            self.body = self.rng.service_time(typical) as u64;
         }
     }
 

@@ -4,6 +4,7 @@
 //! socket, no file and no clock; [`super::replay`] and the network doors bring the bytes. JSON is
 //! re-encoded to protobuf ([`json`]) and takes the same walk.
 
+mod content;
 mod decoder;
 mod detect;
 mod dictionary;

@@ -46,6 +46,11 @@ impl Replayed {
             a.span = to.unwrap_or(a.span);
             to.is_some()
         });
+        batch.contents.retain_mut(|c| {
+            let to = place.get(c.span as usize).copied().flatten();
+            c.span = to.unwrap_or(c.span);
+            to.is_some()
+        });
         batch.points.retain(|point| !counted(point.time));
         ((spans - batch.spans.len()) as u64, (points - batch.points.len()) as u64)
     }
@@ -54,7 +59,7 @@ impl Replayed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use longpole_model::signal::{AttributeKey, KnownAttribute, SECOND, SpanRecord};
+    use longpole_model::signal::{AttributeKey, Content, KnownAttribute, SECOND, SpanRecord};
 
     fn at(s: u64) -> Timestamp {
         Timestamp(s * SECOND)
@@ -69,6 +74,7 @@ mod tests {
         let mut batch = Batch {
             spans: ends.map(|s| SpanRecord { end: at(s), ..SpanRecord::default() }).to_vec(),
             attributes: (0..6).map(attribute).collect(),
+            contents: (0..6).map(|span| Content { span, ..Content::default() }).collect(),
             ..Batch::default()
         };
         // 89 and 80 lie in it; 79 came late and went with it; 120 counts where it arrived.
@@ -76,6 +82,8 @@ mod tests {
         let left: Vec<u64> = batch.spans.iter().map(|s| s.end.0 / SECOND).collect();
         assert_eq!(left, [95, 120, 90]);
         let of: Vec<u32> = batch.attributes.iter().map(|a| a.span).collect();
+        assert_eq!(of, [0, 1, 2]);
+        let of: Vec<u32> = batch.contents.iter().map(|c| c.span).collect();
         assert_eq!(of, [0, 1, 2]);
     }
 }

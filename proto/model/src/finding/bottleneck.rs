@@ -142,6 +142,16 @@ pub enum Pattern {
     ColdCache,
     /// A caller gives up before its callee, who is no slower, has answered.
     ImpatientCaller,
+    /// Calls that do not need one another are made one behind the other.
+    SequentialCalls,
+    /// The same query with the same values, again and again within a request.
+    DuplicateQuery,
+    /// More and more wait for a lock that is not held longer than before.
+    LockConvoy,
+    /// Bodies or answers have become a multiple of what they were.
+    OversizedPayload,
+    /// Calls are served that the caller's spans do not show: telemetry is missing or late.
+    MissingSpans,
 }
 
 impl Pattern {
@@ -154,6 +164,11 @@ impl Pattern {
             Self::MissingCalls => "missing_calls",
             Self::ColdCache => "cold_cache",
             Self::ImpatientCaller => "impatient_caller",
+            Self::SequentialCalls => "sequential_calls",
+            Self::DuplicateQuery => "duplicate_query",
+            Self::LockConvoy => "lock_convoy",
+            Self::OversizedPayload => "oversized_payload",
+            Self::MissingSpans => "missing_spans",
         }
     }
 }

@@ -46,6 +46,22 @@ pub struct KnownAttribute {
     pub text: u32,
 }
 
+/// What a span says of the content of its call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Content {
+    /// Index into [`Batch::spans`].
+    pub span: u32,
+    /// Fingerprint of a query's text and values, 1 to [`Content::QUERIES`]; 0 where the values are not told.
+    pub query: u16,
+    /// Bytes of the bodies, or rows of a query's answer; 0 = not said.
+    pub amount: u64,
+}
+
+impl Content {
+    /// Fingerprints of queries are at most this: an open span has ten bits for them.
+    pub const QUERIES: u16 = 1023;
+}
+
 /// A decoded request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
@@ -59,6 +75,8 @@ pub struct Batch {
     pub spans: Vec<SpanRecord>,
     /// Known attributes, ascending by span.
     pub attributes: Vec<KnownAttribute>,
+    /// What spans say of their content, ascending by span.
+    pub contents: Vec<Content>,
     /// Distinct metric series, in order of appearance.
     pub series: Vec<SeriesRow>,
     /// Accepted metric points, in order of appearance.

@@ -25,12 +25,34 @@ pub enum Category {
     Wait = 5,
     /// Segment profiles only: waiting for a child segment in another process.
     Callee = 6,
+    /// Segment profiles only, beside the time: of two calls, one behind the other, what both at once would
+    /// save. `operation` is the one that came first.
+    Serial = 7,
+    /// Segment profiles only, beside the time: the same query with the same values again.
+    Repeat = 8,
+    /// Sites only: how much a visit carried, in bytes (queries: rows) in place of nanoseconds.
+    Payload = 9,
 }
 
 impl Category {
     /// All categories, in code order (part of stored forms).
-    pub const ALL: [Self; 7] =
-        [Self::Own, Self::Store, Self::Gap, Self::Remote, Self::Queue, Self::Wait, Self::Callee];
+    pub const ALL: [Self; 10] = [
+        Self::Own,
+        Self::Store,
+        Self::Gap,
+        Self::Remote,
+        Self::Queue,
+        Self::Wait,
+        Self::Callee,
+        Self::Serial,
+        Self::Repeat,
+        Self::Payload,
+    ];
+
+    /// Whether rows of it say where time went; the others stand beside and add up to nothing.
+    pub fn is_time(self) -> bool {
+        !matches!(self, Self::Serial | Self::Repeat | Self::Payload)
+    }
 
     /// Whether it is a call to what sends no spans: the client span's own time is the call.
     pub fn is_virtual(self) -> bool {
@@ -47,12 +69,16 @@ impl Category {
             Self::Queue => "queue",
             Self::Wait => "wait",
             Self::Callee => "callee",
+            Self::Serial => "serial",
+            Self::Repeat => "repeat",
+            Self::Payload => "payload",
         }
     }
 }
 
 /// A place where time is spent. For [`Category::Gap`], [`Category::Queue`] and [`Category::Callee`]
-/// `operation` is the caller's side and `peer` the callee's; else `peer` is none.
+/// `operation` is the caller's side and `peer` the callee's, for [`Category::Serial`] the earlier call and
+/// the later one; else `peer` is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SiteKey {
     /// The operation whose span shows it.

@@ -201,6 +201,8 @@ pub struct Tally {
     pub after_close: u64,
     /// Span ids seen twice in one trace when it was evaluated.
     pub duplicate_ids: u64,
+    /// Calls whose server's clock was brought to its client's when the trace was evaluated.
+    pub clock_shifts: u64,
     /// Traces evaluated.
     pub traces: u64,
     /// Segments evaluated.
@@ -231,6 +233,7 @@ impl Tally {
         self.rootless += other.rootless;
         self.after_close += other.after_close;
         self.duplicate_ids += other.duplicate_ids;
+        self.clock_shifts += other.clock_shifts;
         self.traces += other.traces;
         self.segments += other.segments;
         self.overflow_rows += other.overflow_rows;

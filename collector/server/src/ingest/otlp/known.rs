@@ -3,6 +3,7 @@
 //!
 //! What they mean together is decided in [`super::naming`] and [`super::status`].
 
+use super::content::hash;
 use super::value::Scalar;
 use longpole_core::memo::same;
 
@@ -39,6 +40,14 @@ known! {
     DbOperation = "db.operation.name",
     DbOperationOld = "db.operation",
     DbSummary = "db.query.summary",
+    DbText = "db.query.text",
+    DbTextOld = "db.statement",
+    Rows = "db.response.returned_rows",
+    RequestSize = "http.request.body.size",
+    RequestSizeOld = "http.request_content_length",
+    ResponseSize = "http.response.body.size",
+    ResponseSizeOld = "http.response_content_length",
+    MessageSize = "messaging.message.body.size",
     Destination = "messaging.destination.name",
     DestinationTemplate = "messaging.destination.template",
     DestinationOld = "messaging.destination",
@@ -115,22 +124,51 @@ pub(crate) fn find(text: &[u8]) -> Option<Key> {
     same(known, text).then_some(*key)
 }
 
-/// The known attributes of one span. Clearing it costs one store.
+/// What the keys of a query's values begin with.
+const PARAMETER: &[u8] = b"db.query.parameter.";
+
+/// Whether `text` is the key of one of a query's values.
+#[inline(always)]
+pub(crate) fn is_parameter(text: &[u8]) -> bool {
+    text.len() > PARAMETER.len() && text.starts_with(PARAMETER)
+}
+
+/// The known attributes of one span. Clearing it costs two stores.
 #[derive(Debug)]
 pub(crate) struct Known<'a> {
     values: [Scalar<'a>; COUNT],
     present: u64,
+    parameters: u64,
 }
 
 impl<'a> Known<'a> {
     pub(crate) fn new() -> Self {
-        Self { values: [Scalar::Empty; COUNT], present: 0 }
+        Self { values: [Scalar::Empty; COUNT], present: 0, parameters: 0 }
     }
 
     /// Forgets all values.
     #[inline]
     pub(crate) fn clear(&mut self) {
-        self.present = 0;
+        (self.present, self.parameters) = (0, 0);
+    }
+
+    /// Takes one of a query's values.
+    #[cold]
+    pub(crate) fn parameter(&mut self, value: Scalar<'_>) {
+        let value = match value {
+            Scalar::Text(t) => hash(t),
+            Scalar::Int(n) => n.cast_unsigned(),
+            Scalar::Double(x) => x.to_bits(),
+            Scalar::Bool(b) => u64::from(b),
+            Scalar::Empty | Scalar::Other => 0,
+        };
+        self.parameters = hash(&(self.parameters ^ value).to_le_bytes()).max(1);
+    }
+
+    /// All of a query's values in one number; 0 = none were told.
+    #[inline]
+    pub(crate) fn parameters(&self) -> u64 {
+        self.parameters
     }
 
     /// Whether no known attribute was seen.

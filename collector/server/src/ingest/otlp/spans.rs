@@ -4,10 +4,11 @@
 //! No allocation per span; names and resources are filed by [`super::dictionary`].
 
 use super::DecodeLimits;
+use super::content::content;
 use super::dictionary::{Dictionary, OperationKey};
 use super::event::{Told, event};
 use super::filed::Texts;
-use super::known::{Key, Known, find};
+use super::known::{Key, Known, find, is_parameter};
 use super::naming::{self, Name};
 use super::sender::Sender;
 use super::status::status;
@@ -159,8 +160,11 @@ impl<'a> Walk<'a, '_> {
     fn look(&mut self, attribute: &'a [u8], seen: &mut usize) -> Result<(), Fault> {
         let (key, value) = key_value(attribute, &mut self.budget)?;
         *seen += 1;
-        if let Some(key) = find(key).filter(|_| *seen <= self.most) {
-            self.known.set(key, value);
+        match find(key) {
+            _ if *seen > self.most => {}
+            Some(key) => self.known.set(key, value),
+            None if is_parameter(key) => self.known.parameter(value),
+            None => {}
         }
         Ok(())
     }
@@ -212,6 +216,8 @@ impl<'a> Walk<'a, '_> {
                 | if unweighted { span_flags::NO_WEIGHT } else { 0 },
         };
         self.attributes(said);
+        let place = self.batch.spans.len() as u32;
+        self.batch.contents.extend(content(place, category, &self.known));
         self.batch.spans.push(record);
         Ok(())
     }

@@ -7,7 +7,6 @@ use crate::road::{Meter, Road};
 use crate::traffic::Traffic;
 use crate::windows::{RATE, SIZES, second};
 use crate::{Bench, clock};
-use longpole_core::catalog::Catalog;
 use longpole_core::engine::Settings;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::snapshot::recent;

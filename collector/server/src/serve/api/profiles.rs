@@ -16,33 +16,27 @@ pub async fn list(State(web): State<Web>) -> Response {
     document(body)
 }
 
-/// The profile of a number, if it is one and the profile is still here.
-fn find<R>(web: &Web, id: &str, look: impl FnOnce(&Profile) -> R) -> Result<R, Response> {
+/// The answer made of the profile of a number, if it is one and the profile is still here.
+fn of(web: &Web, id: &str, answer: impl FnOnce(&Profile) -> Response) -> Response {
     let number = id.parse::<u64>().ok();
     let found = web.control.profiles(web.pipeline.now(), |profiles| {
-        profiles.all().find(|p| Some(p.id) == number).map(look)
+        profiles.all().find(|p| Some(p.id) == number).map(answer)
     });
-    found.ok_or_else(|| {
+    found.unwrap_or_else(|| {
         problem(StatusCode::NOT_FOUND, "no profile has this number, or it is not kept any more")
     })
 }
 
 /// One, as it came: pprof, packed with gzip, as its tools read it.
 pub async fn fetch(State(web): State<Web>, Path(id): Path<String>) -> Response {
-    match find(&web, &id, |p| (p.id, p.packed.clone())) {
-        Ok((id, packed)) => {
-            let name = format!("attachment; filename=\"profile-{id}.pb.gz\"");
-            let kind = "application/octet-stream".to_owned();
-            ([(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, name)], packed).into_response()
-        }
-        Err(problem) => problem,
-    }
+    of(&web, &id, |p| {
+        let name = format!("attachment; filename=\"profile-{}.pb.gz\"", p.id);
+        let kind = "application/octet-stream".to_owned();
+        ([(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, name)], p.packed.clone()).into_response()
+    })
 }
 
 /// Where time went in one.
 pub async fn top(State(web): State<Web>, Path(id): Path<String>) -> Response {
-    match find(&web, &id, |p| serde_json::json!({ "profile": p, "top": p.top }).to_string()) {
-        Ok(body) => document(body),
-        Err(problem) => problem,
-    }
+    of(&web, &id, |p| document(serde_json::json!({ "profile": p, "top": p.top }).to_string()))
 }

@@ -9,7 +9,6 @@ mod control;
 mod health;
 mod otlp;
 mod parcel;
-mod recut;
 mod redis;
 mod remote;
 mod scrub;
@@ -17,7 +16,6 @@ pub(crate) mod settings;
 mod spill;
 #[cfg(feature = "tls")]
 mod tls;
-mod walk;
 mod worker;
 
 pub use account::Delivery;

@@ -1,26 +1,13 @@
 //! Protobuf, written by hand: varints, lengths, and the two messages that are everywhere, `KeyValue` and
 //! `AnyValue`. Which fields a span has is `encode`'s.
 
+pub(crate) use longpole_proto::fields::{begin, varint, varint_len};
+
 /// Wire types.
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
 const BYTES: u32 = 2;
 const FIXED32: u32 = 5;
-
-#[inline]
-pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Bytes of a varint.
-#[inline]
-pub(crate) fn varint_len(value: u64) -> usize {
-    ((64 - (value | 1).leading_zeros() as usize) * 9 + 64) / 64
-}
 
 #[inline]
 fn tag(out: &mut Vec<u8>, field: u32, wire: u32) {
@@ -43,13 +30,6 @@ pub(super) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
 pub(super) fn fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
     tag(out, field, FIXED32);
     out.extend_from_slice(&value.to_le_bytes());
-}
-
-/// The beginning of bytes, text or a message of a known length.
-#[inline]
-pub(crate) fn begin(out: &mut Vec<u8>, field: u32, length: usize) {
-    tag(out, field, BYTES);
-    varint(out, length as u64);
 }
 
 #[inline]
@@ -113,14 +93,6 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn lengths_of_varints_are_known(value: u64, shift in 0u32..64) {
-            let value = value >> shift;
-            let mut out = Vec::new();
-            varint(&mut out, value);
-            prop_assert_eq!(out.len(), varint_len(value));
-        }
-
         #[test]
         fn messages_of_any_length_have_the_right_one(length in prop_oneof![0usize..300, 16_000usize..17_000]) {
             let mut out = Vec::new();

@@ -1,7 +1,7 @@
 //! Secrets in an OTLP request masked where they stand, before anything is sent or kept on disk. Which
 //! texts are secrets is `longpole_proto::mask`; here is only where a request holds texts.
 
-use super::walk::{Field, fields};
+use longpole_proto::fields::{Field, fields};
 use longpole_proto::mask::{key_is_secret, mask_all, mask_text};
 
 /// Nested attribute values deeper than this are masked whole.

@@ -57,7 +57,7 @@ pub struct Setup {
     pub webhooks: Vec<Target>,
     /// Where what is acknowledged is kept; `None` = in memory.
     pub durable: Option<Folder>,
-    /// Redis whose streams are read.
+    /// Redis whose streams are the log.
     pub redis: Option<redis::Settings>,
 }
 
@@ -180,8 +180,11 @@ impl Collector {
             decoders: Arc::default(),
             own: Arc::clone(&own),
             control: Arc::clone(&control),
+            streams: None,
         };
         let streams = prepared(&setup.settings, setup.redis, &door).await?;
+        let inlet = streams.as_ref().map(|(streams, _)| streams.inlet());
+        let door = Door { streams: inlet, ..door };
         let draining = Arc::new(AtomicBool::new(false));
         let web = Web {
             pipeline: pipeline.clone(),

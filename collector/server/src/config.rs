@@ -68,12 +68,14 @@ pub struct Config {
 /// What an acknowledgement promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// `journal` where `data` names a folder, else `none`.
+    /// `journal` where `data` names a folder, else `none`; with a Redis, what its streams promise.
     Auto,
     /// What was acknowledged lives in memory.
     None,
     /// What was acknowledged is on the disk.
     Journal,
+    /// What was acknowledged is in Redis and in a replica of it.
+    Replicated,
 }
 
 /// Settings of the door of streams.
@@ -175,7 +177,7 @@ pub struct Overrides {
     /// A trace is evaluated at the latest this long after its first span, such as 60s
     #[arg(long, value_name = "DURATION")]
     pub horizon: Option<String>,
-    /// Redis whose streams are read, such as redis://host:6379; with a password, rather by variable
+    /// Redis whose streams are the log, such as redis://host:6379; with a password, rather by variable
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
 }

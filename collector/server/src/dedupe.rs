@@ -2,18 +2,20 @@
 //!
 //! Pure: state in, verdict out; no file, clock or socket, so that the same log gives the same verdicts
 //! wherever it is read. A producer that numbers its batches is judged by its numbers ([`Dedupe`]); one
-//! that does not, by what its request holds ([`Fingerprints`]). Who reads the numbers from a header or
+//! that does not, by what its request holds ([`Fingerprints`]); what a door cut, by its parts ([`Parts`]). Who reads the numbers from a header or
 //! a stream is not told here, nor what a duplicate does to a counter.
 //!
 //! **When it is full**: the window that was used least recently makes room. What it still missed is
 //! named then, and the window is counted as forgotten; a late resend of that producer counts again.
 
 mod fingerprints;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod window;
 
 pub use fingerprints::{Fingerprint, Fingerprints};
+pub use parts::{Part, Parts};
 pub use window::WINDOW;
 
 use crate::log::Producer;

@@ -1,5 +1,6 @@
 //! What the OTLP doors share: a payload in, an answer out. Decoding, the partial success, the
-//! warnings, and what a sender may do about a refusal.
+//! warnings, and what a sender may do about a refusal. What was taken goes to the pipeline, or, where
+//! there are streams, into those, which the pipeline reads.
 //!
 //! How bytes come in and answers go out is [`grpc`] and [`http`]; profiles that were asked for are `profile`.
 
@@ -17,9 +18,11 @@ use crate::ingest::otlp::{DecodeLimits, Refusal, Signal};
 use crate::log::Producer;
 use crate::own::Own;
 use crate::pipeline::{Pipeline, Refused};
+use crate::redis::ToStreams;
 use bytes::Bytes;
 use hyper::HeaderMap;
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
+use longpole_proto::road::UNSHARDED;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,9 +83,21 @@ pub enum Denied {
 const STALE: &str = "stale_sequence: 65,536 later batches of this producer have come; whether this one had \
                      is not known any more, so it was not added";
 
+/// What the sender of too large a span is told, where streams are written.
+const OVERSIZE: &str = "too_large: an entry of a stream holds 256 KiB packed, and one of these is larger by \
+                        itself; it was left out";
+
 /// What the sender of too large a request is told.
 fn too_large(cap: usize) -> String {
     format!("the request is larger than {cap} bytes; send smaller batches")
+}
+
+/// Spans or metrics that do not fit into an entry, as refused.
+fn oversize(signal: Signal, items: u32) -> Rejections {
+    let mut refused = Rejections::default();
+    let of = if signal == Signal::Traces { &mut refused.spans } else { &mut refused.points };
+    of.add(Reason::TooLarge, u64::from(items));
+    refused
 }
 
 /// What every OTLP door needs.
@@ -98,6 +113,8 @@ pub struct Door {
     pub own: Arc<Own>,
     /// What senders are asked to do.
     pub control: Arc<Control>,
+    /// The streams into which requests are written; `None` = the pipeline's own log.
+    pub streams: Option<ToStreams>,
 }
 
 impl Door {
@@ -127,24 +144,52 @@ impl Door {
             },
             message: warn::message(&batch, &rejections, now),
         };
+        let later = |why: String| {
+            self.own.overloaded(transport);
+            Denied::Later(why)
+        };
         // What was only refused, kept out or mended counts, too.
         let empty = items == (0, 0) && rejections == Rejections::default();
-        if !empty {
-            let taken = self.pipeline.submit(signal, payload, batch, &rejections, producer).await;
-            let verdict = taken.map_err(|refused| {
-                match &refused {
-                    Refused::Log(_) => self.refuse(transport, Reason::TooLarge),
-                    _ => self.own.overloaded(transport),
+        // A number of a stream is awaited there, whatever is left of its batch.
+        let awaited = producer.is_some_and(|p| p.shard != UNSHARDED);
+        match &self.streams {
+            Some(streams) if signal != Signal::Logs && (items != (0, 0) || awaited) => {
+                let all = items.0 as u64 + items.1 as u64 + accepted.rejected;
+                let all = u32::try_from(all).unwrap_or(u32::MAX);
+                let written = streams.put(signal, payload, all, producer).await;
+                let too_large = written.map_err(|e| later(e.to_string()))?;
+                if too_large > 0 {
+                    self.count(signal, &oversize(signal, too_large)).await.map_err(later)?;
+                    accepted.rejected += u64::from(too_large);
+                    accepted.message.get_or_insert_with(|| OVERSIZE.to_owned());
                 }
-                Denied::Later(refused.to_string())
-            })?;
-            if verdict == Verdict::Stale {
-                accepted.rejected = (items.0 + items.1) as u64;
-                accepted.message = Some(STALE.to_owned());
             }
+            Some(_) if !empty => self.count(signal, &rejections).await.map_err(later)?,
+            None if !empty => {
+                let taken = self.pipeline.submit(signal, payload, batch, &rejections, producer);
+                let verdict = taken.await.map_err(|refused| match &refused {
+                    Refused::Log(_) => {
+                        self.refuse(transport, Reason::TooLarge);
+                        Denied::Later(refused.to_string())
+                    }
+                    _ => later(refused.to_string()),
+                })?;
+                if verdict == Verdict::Stale {
+                    accepted.rejected = (items.0 + items.1) as u64;
+                    accepted.message = Some(STALE.to_owned());
+                }
+            }
+            Some(_) | None => {}
         }
         self.own.taken(transport, signal, items, bytes);
         Ok(accepted)
+    }
+
+    /// Counts what was refused of a request of which nothing goes into a stream.
+    async fn count(&self, signal: Signal, refused: &Rejections) -> Result<(), String> {
+        let nothing = (Bytes::new(), Batch::default());
+        let counted = self.pipeline.submit(signal, nothing.0, nothing.1, refused, None).await;
+        counted.map(drop).map_err(|refused| refused.to_string())
     }
 
     /// Who sent a request, as far as its headers say.

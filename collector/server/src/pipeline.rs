@@ -28,7 +28,6 @@ use crate::dedupe::Verdict;
 use crate::ingest::otlp::Signal;
 use crate::log::{AppendError, MemoryLog, Producer, Record, journal};
 use analyst::Told;
-use budget::Budget;
 use bytes::Bytes;
 use intake::Doors;
 use kept::Kept;
@@ -46,10 +45,12 @@ use tokio::sync::oneshot;
 use waiting::Taken;
 
 pub use analyst::State;
+pub(crate) use budget::{Budget, Reserved};
 pub use durable::{Durable, DurableError};
 pub use gate::Gate;
 pub use logged::Room;
 pub use time::LogTime;
+pub(crate) use waiting::Name;
 
 /// Bytes of requests between the doors and the shards.
 pub const QUEUE_BYTES: usize = 128 << 20;
@@ -57,10 +58,6 @@ pub const QUEUE_BYTES: usize = 128 << 20;
 /// A request waits this long to be made durable; then its sender is told to come again, and is recognised
 /// when it does.
 const DURABLE: Duration = Duration::from_secs(10);
-/// Requests from now are refused while the streams are read from further back than this: every window
-/// between would stay open.
-const MOST_BEHIND: Duration = Duration::from_secs(60);
-
 /// A request waits this long for room.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -72,15 +69,6 @@ pub enum Refused {
     Overload {
         /// Bytes that wait.
         queued: usize,
-    },
-    /// The streams are read from further back than a request from now can wait for.
-    #[error(
-        "the collector is {seconds} s behind in its streams and works them off first; send again in a \
-         second"
-    )]
-    Behind {
-        /// How far.
-        seconds: u64,
     },
     /// It is shutting down.
     #[error("the collector is shutting down; send again in a second")]
@@ -203,10 +191,6 @@ impl Pipeline {
         rejections: &Rejections,
         producer: Option<Producer>,
     ) -> Result<Verdict, Refused> {
-        let behind = self.doors.time.behind(self.clock.now());
-        if behind > MOST_BEHIND {
-            return Err(Refused::Behind { seconds: behind.as_secs() });
-        }
         let room = self.room(payload.len(), &batch).await?.into_inner();
         let record = Record { signal, producer, payload };
         match self.doors.take(batch, rejections, record, room, self.clock)? {

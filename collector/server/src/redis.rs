@@ -1,9 +1,10 @@
 //! The door of streams: reads what producers put into Redis, one stream a shard, each read by one
-//! collector at a time.
+//! collector at a time; and what the other doors took is put there.
 //!
 //! `address` is where Redis is, `survey` looks at it, `session` is one connection's life, `owner`
 //! holds the streams, `reader` reads them, `merge` puts their entries in order, `entry` and `take`
-//! bring one to the pipeline. `fence` are the scripts. What an entry means is `ingest/otlp`'s.
+//! bring one to the pipeline. `fence` are the scripts. `produce` writes. What an entry means is
+//! `ingest/otlp`'s.
 //!
 //! **When something is full**: the reader waits, and the stream grows; its lag shows it. Nothing that
 //! was acknowledged to a producer is dropped here, but what cannot be read, which is buried with its
@@ -18,9 +19,11 @@ mod lane;
 mod merge;
 mod owner;
 mod pause;
+mod produce;
 mod reader;
 mod replayed;
 mod reply;
+mod sender;
 mod session;
 mod state;
 mod survey;
@@ -38,11 +41,10 @@ use tokio::task::JoinHandle;
 
 pub use address::{Address, BadAddress};
 pub use figures::Figures;
+pub use produce::{NotWritten, ToStreams};
 pub use state::State;
 pub use survey::{MOST_STREAMS, Unfit};
 
-/// Log time waits so long for streams that cannot be reached.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// A session that lasted so long was none that failed.
 const GOOD: Duration = Duration::from_secs(10);
 
@@ -55,6 +57,8 @@ pub struct Settings {
     pub streams: Option<u32>,
     /// Whether a Redis that may throw streams away is taken all the same.
     pub accept_eviction: bool,
+    /// Replicas that must have what is acknowledged.
+    pub replicas: u32,
 }
 
 /// The door.
@@ -130,10 +134,15 @@ impl Streams {
             Err(end) => {
                 self.state.down(&end.to_string());
                 let at = self.settings.address.shown();
-                tracing::warn!(redis = at, "{end}; OTLP is taken, streams are tried again");
+                tracing::warn!(redis = at, "{end}; senders are told to wait, Redis is tried again");
                 Ok(())
             }
         }
+    }
+
+    /// The other doors' way into the streams.
+    pub fn inlet(&self) -> ToStreams {
+        ToStreams::start(self.settings.clone(), self.state.clone())
     }
 
     /// Begins to read.
@@ -146,13 +155,9 @@ impl Streams {
     /// has taken over: what was read here is counted there again, so this process must not go on.
     async fn run(self, mut stopped: watch::Receiver<bool>) -> Option<String> {
         let mut failures = 0;
-        let mut reached = Instant::now();
         loop {
             let began = Instant::now();
             let end = session::run(&self, &stopped).await;
-            if self.state.health().0 {
-                reached = Instant::now();
-            }
             match end {
                 End::Stopped => return None,
                 End::Fenced(..) => {
@@ -166,9 +171,6 @@ impl Streams {
             let (redis, ms) = (self.settings.address.shown(), wait.as_millis() as u64);
             tracing::warn!(redis, failures, again_in_ms = ms, "{end}");
             self.state.down(&end.to_string());
-            if reached.elapsed() > PATIENCE {
-                self.door.pipeline.time().free();
-            }
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 _ = stopped.wait_for(|s| *s) => return None,

@@ -3,8 +3,10 @@
 //! Generated from `proto/longpole/v1/*.proto` into `src/generated`, which is in the repository: nobody
 //! needs a generator to build, and a test says when the two differ. What the messages mean is decided
 //! by their codecs, not here. Beside them stands what both ends of a road must agree on: names, the
-//! shard hash, and what is a secret.
+//! shard hash, how a request is cut by it, and what is a secret.
 
+pub mod cut;
+pub mod fields;
 pub mod mask;
 pub mod order;
 pub mod percent;

@@ -30,6 +30,11 @@ pub const FIELD_ENCODING: &str = "encoding";
 /// Field of an entry: one OTLP export request as protobuf. Last.
 pub const FIELD_OTLP: &str = "otlp";
 
+/// Field of an entry that a collector's door wrote: who sent it to the door, as
+/// `producer shard sequence part`, or nothing where the sender did not say. Absent where the producer wrote
+/// the entry itself. A reader recognises what was sent twice by it.
+pub const FIELD_SENDER: &str = "sender";
+
 /// An `ExportTraceServiceRequest`.
 pub const SIGNAL_TRACES: &str = "traces";
 /// An `ExportMetricsServiceRequest`.

@@ -2,10 +2,12 @@
 //! acknowledged span is counted once or named. Each test prints its figure.
 
 mod batches;
+mod doors;
 mod flow;
 mod kills;
 mod owners;
 mod poison;
+mod replicas;
 mod sdk;
 mod unfit;
 

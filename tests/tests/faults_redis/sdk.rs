@@ -1,5 +1,6 @@
-//! The whole road: a program under our SDK, Redis, the collector. Redis is killed and comes back; meanwhile the
-//! program's spans take OTLP. What was on its way by both roads counts once.
+//! The whole road: a program under our SDK, Redis, the collector. Redis shuts the program out, and its spans take
+//! OTLP, by which the collector brings them to the same streams; Redis is killed and stopped, and they wait.
+//! What was on its way by both roads counts once.
 
 use super::*;
 use longpole_sdk::{span, stats};
@@ -38,13 +39,12 @@ fn a_program_changes_roads_and_every_span_counts_once() {
     all();
     assert_eq!((received("redis"), received("http")), (3_000, 0), "by Redis alone");
 
-    redis.kill();
+    redis.ask::<()>(&["ACL", "SETUSER", "longpole-producer", "off"]);
+    redis.ask::<u64>(&["CLIENT", "KILL", "USER", "longpole-producer"]);
     work(&guard, 500);
     all();
-    assert_eq!(received("http"), 500, "by OTLP while Redis is gone");
-
-    redis.restart();
-    rights(&redis);
+    assert_eq!(received("http"), 500, "by OTLP while Redis is closed to the program");
+    redis.ask::<()>(&["ACL", "SETUSER", "longpole-producer", "on"]);
     let by_redis_again = || {
         let before = received("redis");
         wait_until(SOON, "spans go by Redis again", || {
@@ -61,16 +61,24 @@ fn a_program_changes_roads_and_every_span_counts_once() {
                 redis.kill();
             }
         }
-        guard.flush(SOON);
         redis.restart();
         rights(&redis);
+        guard.flush(SOON);
         by_redis_again();
     }
-    // Stopped: what was sent lies in its socket, no answer comes, and OTLP takes the same batches. Then it wakes
-    // and takes them too.
+    // Stopped: what was sent lies in its socket, no answer comes, and OTLP brings the same batches. Then it
+    // wakes and takes them all.
+    let told_to_wait = || {
+        let waits =
+            |way| collector.sum("longpole_overloaded_requests_total", &[("transport", way)]);
+        waits("http")
+    };
+    let before = told_to_wait();
     signal(redis.pid(), "-STOP");
-    work(&guard, 1_000);
-    all();
+    for number in 0..1_000u64 {
+        let _span = span!(kind: Server, "job", number = number);
+    }
+    wait_until(SOON, "OTLP cannot bring them either", || told_to_wait() > before);
     signal(redis.pid(), "-CONT");
     let duplicates = || collector.sum("longpole_duplicate_batches_total", &[]) as u64;
     wait_until(SOON, "the batches that came by both roads are known", || duplicates() > 0);
@@ -85,7 +93,7 @@ fn a_program_changes_roads_and_every_span_counts_once() {
     });
     all();
     say(&format!(
-        "the SDK by both roads, Redis killed 3 times and stopped once: {} spans, {} by Redis, {} by OTLP, {} batches came twice and were \
+        "the SDK by both roads, Redis closed to it once, killed twice and stopped once: {} spans, {} by Redis, {} by OTLP, {} batches came twice and were \
          known; 0 lost, 0 twice",
         s.created,
         received("redis"),

@@ -2,12 +2,12 @@
 
 use super::super::account::tame;
 use super::super::parcel::{Body, Parcel};
-use super::super::recut::{recut, trace_id};
 use super::super::redis::PIPELINE;
 use super::super::spill::Spill;
 use super::super::{Outcome, Signal};
 use super::{Endpoint, Worker, stamp};
 use crate::stats::DropReason;
+use longpole_proto::cut::{self, trace_id};
 use longpole_proto::road::{ENTRY_BYTES, UNSHARDED};
 use longpole_proto::shard::{shard_of, trace_hash};
 use std::time::Instant;
@@ -141,7 +141,7 @@ impl Worker {
                 continue;
             };
             let own = shard_of(trace_hash(self.producer), shards);
-            let parts = recut(&plain, ENTRY_BYTES, |item| match whole.signal {
+            let parts = cut::cut(&plain, ENTRY_BYTES, |_, item| match whole.signal {
                 Signal::Traces => shard_of(trace_hash(trace_id(item)), shards),
                 // All that a producer measures goes one way.
                 Signal::Metrics => own,

@@ -5,7 +5,7 @@
 
 use super::CheckpointError;
 use super::row::Row;
-use crate::dedupe::{Dedupe, Fingerprints};
+use crate::dedupe::{Dedupe, Fingerprints, Parts};
 use longpole_core::aggregate::Shown;
 use longpole_core::catalog::Stored;
 use longpole_core::engine::analyst::{Analyst, Kept, Words};
@@ -43,6 +43,9 @@ pub struct Seen {
     pub batches: Dedupe,
     /// Requests without.
     pub requests: Fingerprints,
+    /// Parts that doors cut. Only streams have them, and those are read again: it is not written down.
+    #[serde(skip)]
+    pub parts: Parts,
 }
 
 /// A place of the log, and all that is needed to read on from it.

@@ -53,21 +53,26 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         dialects: config.metrics.dialects,
         webhooks: config.webhooks,
         durable: match config.durability {
-            Durability::None => None,
+            Durability::None | Durability::Replicated => None,
             Durability::Auto | Durability::Journal => {
                 config.data.map(|folder| Folder { path: folder, bytes: config.journal_bytes })
             }
         },
-        redis: redis(config.redis)?,
+        redis: redis(config.redis, config.durability)?,
     };
     if setup.durable.is_some() && setup.redis.is_some() {
         // Positions in Redis say what was counted in memory; a state on disk that is older would lose
         // what lies between.
-        let both = "\"data\" and \"redis.url\" do not go together in this version: streams are kept by \
-                    Redis. Leave \"data\" out, or run a second collector for OTLP";
+        let both = "\"data\" and \"redis.url\" do not go together: with a Redis its streams are the log, and \
+                    what OTLP brings is written there, too, before it is acknowledged. Leave \"data\" out; \
+                    how safe the streams are is Redis's to say (appendonly yes)";
         return Err(CommandError::Usage(both.into()));
     }
-    let durability = if setup.durable.is_some() { "journal" } else { "none" };
+    let durability = match (&setup.durable, &setup.redis) {
+        (Some(_), _) => "journal",
+        (None, Some(_)) => "streams",
+        (None, None) => "none",
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before anything is asked of others: an end that is asked for meanwhile is an orderly one.
@@ -82,6 +87,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
             "collecting; {}",
             match durability {
                 "none" => "a restart begins anew: acknowledged spans live in memory only",
+                "streams" => "what is acknowledged is in Redis",
                 _ => "what is acknowledged is on the disk",
             }
         );
@@ -91,7 +97,10 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
 }
 
 /// The door of streams, where one is asked for, with the files that it needs.
-fn redis(set: config::Redis) -> Result<Option<redis::Settings>, CommandError> {
+fn redis(
+    set: config::Redis,
+    durability: Durability,
+) -> Result<Option<redis::Settings>, CommandError> {
     let Some(mut address) = set.url else { return Ok(None) };
     let read = |key: &str, path: &Path| {
         std::fs::read(path).map_err(|e| {
@@ -110,6 +119,7 @@ fn redis(set: config::Redis) -> Result<Option<redis::Settings>, CommandError> {
         address,
         streams: (set.streams > 0).then_some(set.streams),
         accept_eviction: set.eviction == config::Eviction::Accept,
+        replicas: u32::from(durability == Durability::Replicated),
     }))
 }
 

@@ -42,7 +42,8 @@ pub(super) enum Slot {
 const EVICTION: [Eviction; 2] = [Eviction::Refuse, Eviction::Accept];
 const DIALECTS: [Dialect; 2] = [Dialect::Otel, Dialect::Tempo];
 const FORMATS: [LogFormat; 2] = [LogFormat::Text, LogFormat::Json];
-const DURABILITIES: [Durability; 3] = [Durability::Auto, Durability::None, Durability::Journal];
+const DURABILITIES: [Durability; 4] =
+    [Durability::Auto, Durability::None, Durability::Journal, Durability::Replicated];
 const LEVELS: [LogLevel; 5] =
     [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
 
@@ -89,9 +90,10 @@ pub(super) const FIELDS: &[Field] = &[
         flag: Some(("--durability", |o| o.durability.as_deref())),
         default: "auto",
         doc: "What an acknowledgement promises: none = it is in memory, journal = it is on the disk in \
-              the folder that data names; auto = journal where data is set.",
+              the folder that data names, replicated = it is in Redis and in a replica; auto = journal \
+              where data is set. With a Redis it is in its streams, whatever stands here.",
         slot: Slot::Words(
-            &["auto", "none", "journal"],
+            &["auto", "none", "journal", "replicated"],
             |c, n| c.durability = first(&DURABILITIES, n, c.durability),
             |c| places(&DURABILITIES, &[c.durability]),
             false,
@@ -181,7 +183,7 @@ pub(super) const FIELDS: &[Field] = &[
         env: Some("LONGPOLE_REDIS_URL"),
         flag: Some(("--redis", |o| o.redis.as_deref())),
         default: "",
-        doc: "Redis whose streams are read: redis:// or rediss:// (TLS), with user and password.",
+        doc: "Redis whose streams are the log: redis:// or rediss:// (TLS), with user and password.",
         slot: Slot::Redis(|c| &mut c.redis.url),
     },
     Field {

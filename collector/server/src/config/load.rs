@@ -138,16 +138,20 @@ fn same_address(config: &Config, settings: &[Setting]) -> Option<String> {
     ))
 }
 
-/// A journal needs a folder.
+/// A journal needs a folder, replicas a Redis.
 fn no_folder(config: &Config, settings: &[Setting]) -> Option<String> {
-    if config.durability != Durability::Journal || config.data.is_some() {
-        return None;
-    }
+    let (what, with) = match config.durability {
+        Durability::Journal if config.data.is_none() => {
+            ("journal", "a folder for it with --data or \"data\"")
+        }
+        Durability::Replicated if config.redis.url.is_none() => {
+            ("replicated", "a Redis for it with --redis or \"redis.url\"")
+        }
+        _ => return None,
+    };
     let from = settings.iter().find(|s| s.key == "durability").map(|s| s.origin.to_string());
     let from = from.unwrap_or_default();
-    Some(format!(
-        "\"durability\" ({from}) is journal: name a folder for it with --data or \"data\""
-    ))
+    Some(format!("\"durability\" ({from}) is {what}: name {with}"))
 }
 
 impl std::fmt::Display for Origin {

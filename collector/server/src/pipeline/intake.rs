@@ -17,7 +17,7 @@ use super::{Kept, Refused};
 use crate::checkpoint::{Seen, State};
 use crate::clock::WallClock;
 use crate::dedupe::Verdict;
-use crate::log::{Position, Producer, Record};
+use crate::log::{Position, Record};
 use longpole_core::aggregate::Dealt;
 use longpole_core::catalog::{Catalog, RedRow};
 use longpole_core::engine::{Intake, Settings, Tick};
@@ -142,7 +142,7 @@ impl Doors {
         &self,
         batch: Batch,
         rejections: Rejections,
-        producer: Producer,
+        name: Name,
         stamp: Timestamp,
         room: Reserved,
     ) -> Result<Verdict, Refused> {
@@ -153,7 +153,7 @@ impl Doors {
         }
         self.time.hold(stamp);
         // It has no place in the doors' own log.
-        let (name, until) = (Name::Batch(producer), ordered.applied);
+        let until = ordered.applied;
         let waiting = Waiting { batch, dealt, rejections, room, stamp, name, until };
         Ok(self.deal(&mut ordered, waiting))
     }

@@ -2,9 +2,8 @@
 //! without a log needs is in [`super`].
 
 use super::budget::{Budget, Reserved};
-use super::{LogTime, PATIENCE, Pipeline, Refused};
+use super::{LogTime, Name, PATIENCE, Pipeline, Refused};
 use crate::dedupe::Verdict;
-use crate::log::Producer;
 use longpole_model::signal::{Batch, Rejections, Timestamp};
 
 /// Room that a request takes until the last shard has read it.
@@ -38,10 +37,10 @@ impl Pipeline {
         room: Room,
         batch: Batch,
         rejections: Rejections,
-        producer: Producer,
+        name: Name,
         stamp: Timestamp,
     ) -> Result<Verdict, Refused> {
-        self.doors.take_logged(batch, rejections, producer, stamp, room.0)
+        self.doors.take_logged(batch, rejections, name, stamp, room.0)
     }
 
     /// How far the streams have come: the time of the log where there are any.

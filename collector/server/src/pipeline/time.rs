@@ -2,12 +2,12 @@
 //!
 //! The doors' log has come as far as the clock, always: what comes next is stamped later. Streams have
 //! come as far as they were read. So where streams are read, log time is theirs: a window closes when
-//! what arrived before its watermark has been taken, however far behind the reader is. Where none is,
-//! or nobody can say how far they are (Redis is gone), log time is the clock's.
+//! what arrived before its watermark has been taken, however far behind the reader is. It stands while
+//! nobody can say how far they are (Redis is gone): nothing else is counted meanwhile. Where no streams are
+//! read, log time is the clock's.
 
 use longpole_model::signal::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// No stream holds the time.
 const FREE: u64 = u64::MAX;
@@ -28,8 +28,7 @@ impl Default for LogTime {
 }
 
 impl LogTime {
-    /// The streams have come to `at`. They only go forward, but for those that come back after
-    /// [`Self::free`].
+    /// The streams have come to `at`. They only go forward.
     pub fn hold(&self, at: Timestamp) {
         let later = |now: u64| if now == FREE { at.0 } else { now.max(at.0) };
         // The closure always says what to store.
@@ -41,25 +40,11 @@ impl LogTime {
         self.streams.store(0, Ordering::Release);
     }
 
-    /// Nobody waits for streams any more.
-    pub fn free(&self) {
-        self.streams.store(FREE, Ordering::Release);
-    }
-
     /// Log time, the clock being at `clock`.
     pub(super) fn at(&self, clock: Timestamp) -> Timestamp {
         match self.streams.load(Ordering::Acquire) {
             FREE => clock,
             at => Timestamp(at),
-        }
-    }
-
-    /// How far log time is behind the clock.
-    pub fn behind(&self, clock: Timestamp) -> Duration {
-        match self.at(clock) {
-            // Nothing has been taken yet.
-            Timestamp(0) => Duration::ZERO,
-            at => Duration::from_nanos(clock.since(at)),
         }
     }
 
@@ -85,15 +70,11 @@ mod tests {
         let (clock, s) = (Timestamp(100 * SECOND), |n| Timestamp(n * SECOND));
         assert_eq!(time.at(clock), clock);
         time.stand();
-        assert_eq!((time.at(clock), time.behind(clock)), (s(0), Duration::ZERO));
+        assert_eq!(time.at(clock), s(0));
         time.hold(s(40));
         time.hold(s(30));
-        assert_eq!((time.at(clock), time.behind(clock)), (s(40), Duration::from_secs(60)));
+        assert_eq!(time.at(clock), s(40), "however late it is");
         time.hold(s(105));
-        assert_eq!((time.at(clock), time.behind(clock)), (s(105), Duration::ZERO));
-        time.free();
-        assert_eq!(time.at(clock), clock);
-        time.hold(s(50));
-        assert_eq!(time.at(clock), s(50), "back again, where they are now");
+        assert_eq!(time.at(clock), s(105));
     }
 }

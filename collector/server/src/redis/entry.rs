@@ -3,6 +3,7 @@
 //! Pure. The names of the fields are `longpole_proto::road`; what the payload means is decided by
 //! `ingest/otlp`, where dead entries go by [`super::dead`].
 
+use super::sender::Sender;
 use crate::door::Encoding;
 use crate::ingest::otlp::Signal;
 use crate::log::Producer;
@@ -27,6 +28,17 @@ pub struct Entry<'a> {
     pub encoding: Encoding,
     /// One OTLP export request.
     pub otlp: &'a [u8],
+    /// Who wrote it.
+    pub writer: Writer,
+}
+
+/// Who wrote an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// The producer that it names.
+    Producer,
+    /// A collector's door, for a sender that may have said who it is.
+    Door(Option<Sender>),
 }
 
 /// Why an entry cannot be taken. What it held stands in the dead letter.
@@ -104,7 +116,15 @@ pub fn read(shard: u32, fields: &[Vec<u8>]) -> Result<Entry<'_>, Dead> {
     if bytes > most {
         return Err(Dead::TooLarge(format!("it has {bytes} bytes; an entry has at most {most}")));
     }
-    Ok(Entry { producer, signal, items, encoding, otlp })
+    let writer = match field(fields, road::FIELD_SENDER).map(text) {
+        None => Writer::Producer,
+        Some("") => Writer::Door(None),
+        Some(name) => {
+            let sender = Sender::parse(name).ok_or_else(|| bad("bad sender"))?;
+            Writer::Door(Some(sender))
+        }
+    };
+    Ok(Entry { producer, signal, items, encoding, otlp, writer })
 }
 
 /// `version.oldest`: readable when the oldest reader is not newer than this one.

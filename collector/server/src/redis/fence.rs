@@ -4,6 +4,10 @@
 //! Who acquires a lease after another gets a greater token; a write with a smaller one is refused, so
 //! that an owner that slept through its lease changes nothing when it wakes. When to do any of it is
 //! decided by [`super::owner`].
+//!
+//! A Redis whose memory is full refuses what may take more of it, but lets a script end that has written
+//! something else: each begins with a write that takes nothing. Else nobody could own, read and trim what
+//! fills it.
 
 use super::id::EntryId;
 use longpole_model::signal::Timestamp;
@@ -27,6 +31,7 @@ end
 local p = redis.call('HMGET', KEYS[2], 'token', 'owner', 'read', 'low', 'closed', 'count', 'dead')
 local token = tonumber(p[1] or '0') or 0
 local before = p[2] or ''
+redis.call('DEL', KEYS[1])
 if before ~= ARGV[1] then
   token = token + 1
   redis.call('HSET', KEYS[2], 'token', token, 'owner', ARGV[1])
@@ -36,11 +41,11 @@ return {1, tostring(token), before, p[3] or '', p[4] or '', p[5] or '', p[6] or 
 
 const WRITE: &str = r"
 if redis.call('HMGET', KEYS[1], 'token')[1] ~= ARGV[1] then return 0 end
+redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[7])
 redis.call('HSET', KEYS[1], 'read', ARGV[2], 'low', ARGV[3], 'closed', ARGV[4], 'count', ARGV[5])
 if redis.pcall('XGROUP', 'SETID', KEYS[2], ARGV[6], ARGV[2]).err then
   redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[6], ARGV[2], 'MKSTREAM')
 end
-redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[7])
 return 1";
 
 const BURY: &str = r"
@@ -50,6 +55,7 @@ local ms, n = string.match(p[2] or '', '^(%d+)-(%d+)$')
 ms, n = tonumber(ms or -1), tonumber(n or -1)
 local at, nth = tonumber(ARGV[2]), tonumber(ARGV[3])
 if at < ms or (at == ms and nth <= n) then return 2 end
+redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', ARGV[4])
 redis.call('HSET', KEYS[1], 'dead', ARGV[2] .. '-' .. ARGV[3])
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 5))
 return 1";

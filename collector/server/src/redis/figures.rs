@@ -11,6 +11,14 @@ pub struct Figures {
     pub up: IntGauge,
     /// Connections made.
     pub connects: IntCounter,
+    /// Whether what the other doors take is written into streams.
+    pub writable: IntGauge,
+    /// Entries written, by us as a producer.
+    pub written: IntCounter,
+    /// Their bytes as they are stored.
+    pub written_bytes: IntCounter,
+    /// Entries written again since nobody knew whether they had been.
+    pub rewritten: IntCounter,
     /// Streams that are ours.
     pub owned: IntGauge,
     /// Entries taken.
@@ -76,6 +84,16 @@ impl Figures {
         Ok(Self {
             up: gauge("up", "Whether Redis answers and may be used.")?,
             connects: counter("connects", "Connections made to Redis.")?,
+            writable: gauge("writable", "Whether what OTLP doors take is written into streams.")?,
+            written: counter("written_entries", "Entries that OTLP doors wrote into streams.")?,
+            written_bytes: counter(
+                "written_bytes",
+                "Bytes of entries written, as they are stored.",
+            )?,
+            rewritten: counter(
+                "rewritten_entries",
+                "Entries written again since nobody knew whether they had been.",
+            )?,
             owned: gauge("streams_owned", "Streams that this collector reads.")?,
             entries: counter("entries", "Entries taken from streams.")?,
             bytes: counter("entry_bytes", "Bytes of entries taken, as they are stored.")?,

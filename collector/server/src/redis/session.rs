@@ -4,14 +4,14 @@
 //! everything behind it.
 
 use super::survey::{self, Look, Unfit};
-use super::{Streams, owner, reader};
+use super::{Address, Streams, owner, reader};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError, RedisResult};
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// A connection is made within this time, and a command answered.
-const ANSWER: Duration = Duration::from_secs(2);
+pub const ANSWER: Duration = Duration::from_secs(2);
 /// A read without entries comes back after this time.
 pub const BLOCK: Duration = Duration::from_millis(500);
 
@@ -51,8 +51,9 @@ impl From<Look> for End {
     }
 }
 
-async fn connect(to: &Streams, answer: Duration) -> RedisResult<MultiplexedConnection> {
-    let client = to.settings.address.client()?;
+/// A connection on which an answer may take so long.
+pub async fn connect(address: &Address, answer: Duration) -> RedisResult<MultiplexedConnection> {
+    let client = address.client()?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(ANSWER))
         .set_response_timeout(Some(answer));
@@ -61,7 +62,7 @@ async fn connect(to: &Streams, answer: Duration) -> RedisResult<MultiplexedConne
 
 /// Connects and looks: the number of streams.
 pub async fn survey(to: &Streams) -> Result<(MultiplexedConnection, u32), End> {
-    let mut c = connect(to, ANSWER).await?;
+    let mut c = connect(&to.settings.address, ANSWER).await?;
     let asked = to.door.pipeline.now();
     let server = survey::look(&mut c, to.settings.accept_eviction).await?;
     let streams = survey::streams(&mut c, to.settings.streams).await?;
@@ -82,7 +83,7 @@ enum Never {}
 
 async fn begin(to: &Streams, stopped: &watch::Receiver<bool>) -> Result<Never, End> {
     let (mut commands, streams) = survey(to).await?;
-    let reads = connect(to, BLOCK + ANSWER).await?;
+    let reads = connect(&to.settings.address, BLOCK + ANSWER).await?;
     to.state.figures.connects.inc();
     to.state.figures.up.set(1);
     let server = {

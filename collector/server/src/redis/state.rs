@@ -25,6 +25,8 @@ pub struct Shown {
     pub address: String,
     /// Why it is not used; `None` while it is.
     pub down: Option<String>,
+    /// Why nothing is written into it; `None` while what the other doors take is.
+    pub closed: Option<String>,
     /// What it says of itself.
     pub server: Server,
     /// Streams, by shard.
@@ -74,6 +76,12 @@ impl State {
         self.shown().down = Some(why.to_owned());
     }
 
+    /// Whether what the other doors take is written, or why not.
+    pub fn writable(&self, why: Option<&str>) {
+        self.figures.writable.set(i64::from(why.is_none()));
+        self.shown().closed = why.map(str::to_owned);
+    }
+
     /// Brings the gauges up to date: `now` is our clock.
     pub fn refresh(&self, now: Timestamp) {
         let ahead = self.shown().ahead;
@@ -86,10 +94,11 @@ impl State {
         }
     }
 
-    /// Whether Redis is used, and why not.
-    pub fn health(&self) -> (bool, bool, Option<String>) {
+    /// Why Redis is not read or not written, if it is not; and whether what was there at the start has
+    /// been taken.
+    pub fn health(&self) -> (Option<String>, bool) {
         let shown = self.shown();
-        (shown.down.is_none(), shown.caught_up, shown.down.clone())
+        (shown.down.clone().or_else(|| shown.closed.clone()), shown.caught_up)
     }
 
     /// Everything, for the API.
@@ -108,6 +117,8 @@ impl State {
             "address": shown.address,
             "up": shown.down.is_none(),
             "why": shown.down,
+            "writable": shown.closed.is_none(),
+            "why_not_writable": shown.closed,
             "version": shown.server.version,
             "maxmemory_policy": shown.server.policy,
             "persistence": shown.server.persistence(),

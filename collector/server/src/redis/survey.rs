@@ -166,12 +166,18 @@ pub async fn streams(c: &mut MultiplexedConnection, wanted: Option<u32>) -> Resu
         // Last: producers begin when it is there.
         (road::META_SHARDS, wanted.unwrap_or(STREAMS).to_string()),
     ];
-    let mut write = redis::pipe();
-    for (field, value) in &ours {
-        write.cmd("HSETNX").arg(road::META_KEY).arg(*field).arg(value).ignore();
+    let mut ask = cmd("HMGET");
+    ask.arg(road::META_KEY).arg(&ours.each_ref().map(|(field, _)| *field));
+    let mut found: Vec<Option<String>> = ask.query_async(c).await?;
+    // Only then: a Redis whose memory is full takes no more fields, and is read all the same.
+    if found.iter().any(Option::is_none) {
+        let mut write = redis::pipe();
+        for (field, value) in &ours {
+            write.cmd("HSETNX").arg(road::META_KEY).arg(*field).arg(value).ignore();
+        }
+        write.query_async::<()>(c).await?;
+        found = ask.query_async(c).await?;
     }
-    write.cmd("HMGET").arg(road::META_KEY).arg(&ours.each_ref().map(|(field, _)| *field));
-    let (found,): (Vec<Option<String>>,) = write.query_async(c).await?;
     let of = |n: usize| found.get(n).cloned().flatten().unwrap_or_default();
     let (version, seed, count) = (of(0), of(1), of(2));
     let [(_, our_version), (_, our_seed), _] = &ours;

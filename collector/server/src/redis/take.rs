@@ -2,15 +2,17 @@
 //! or buried with the reason why not.
 
 use super::Streams;
-use super::entry::{self, Dead};
+use super::entry::{self, Dead, Entry, Writer};
 use super::fence::{self, Keys, Written};
 use super::id::EntryId;
 use super::replayed::Replayed;
 use super::reply::Entries;
+use super::sender::Sender;
 use super::session::End;
+use crate::dedupe::Part;
 use crate::door::{Door, Encoding, InflateError, Transport, gunzip};
 use crate::ingest::otlp::Signal;
-use crate::log::Producer;
+use crate::pipeline::Name;
 use longpole_model::signal::{Batch, Rejections};
 use longpole_proto::road;
 use redis::aio::MultiplexedConnection;
@@ -22,7 +24,7 @@ use std::time::{Duration, Instant};
 const TRIES: u32 = 3;
 /// Most bytes of an entry's request, unpacked: 64 times what an entry may be, where telemetry packs to a
 /// quarter or a tenth. More of it would only make bombs dear for those that come behind them.
-const UNPACKED: usize = 64 * road::ENTRY_BYTES;
+pub const UNPACKED: usize = 64 * road::ENTRY_BYTES;
 /// The queue behind is full: asked again after this time.
 const FULL: Duration = Duration::from_millis(20);
 
@@ -39,7 +41,10 @@ pub enum Found {
 /// A request, unpacked and walked.
 pub struct Request {
     signal: Signal,
-    producer: Producer,
+    /// What it is recognised by.
+    name: Name,
+    /// Whether a door counted what came, when it came.
+    by_door: bool,
     batch: Batch,
     rejections: Rejections,
     /// Bytes as stored, and unpacked.
@@ -110,7 +115,23 @@ fn request(door: &Door, shard: u32, id: EntryId, fields: &[Vec<u8>]) -> Result<R
     door.decoders.give_back(decoder);
     let (batch, rejections) = decoded.map_err(|r| Dead::Refused(r.reason, r.message))?;
     let bytes = (entry.otlp.len(), payload.len());
-    Ok(Request { signal: entry.signal, producer: entry.producer, batch, rejections, bytes })
+    // Before anything is left out of it that was counted: read again, it has the same name.
+    let name = name(&entry, &batch);
+    let by_door = entry.writer != Writer::Producer;
+    Ok(Request { signal: entry.signal, name, by_door, batch, rejections, bytes })
+}
+
+fn name(entry: &Entry<'_>, batch: &Batch) -> Name {
+    let written = entry.producer;
+    match entry.writer {
+        Writer::Producer => Name::of(Some(written), batch),
+        Writer::Door(None) => Name::written(written, batch),
+        // Written whole, under the name that it has on every road.
+        Writer::Door(Some(sender)) if sender.batch == written => Name::of(Some(written), batch),
+        Writer::Door(Some(Sender { batch, part })) => {
+            Name::part(written, Part { batch, stream: written.shard, number: part })
+        }
+    }
 }
 
 /// Takes the next entry of the merged order.
@@ -133,7 +154,7 @@ pub async fn take(
         Found::Gone => figures.gone.inc(),
         Found::Dead(dead, fields) => letter(to, c, (shard, id, lane.token), &dead, &fields).await?,
         Found::Request(request) => {
-            let Request { signal, producer, mut batch, rejections, bytes } = *request;
+            let Request { signal, name, by_door, mut batch, rejections, bytes } = *request;
             if id <= lane.found.read {
                 let (spans, points) = replayed.strip(&mut batch, id.stamp(), lane.found.closed);
                 figures.replayed.inc_by(spans + points);
@@ -148,10 +169,11 @@ pub async fn take(
                     return Err(End::Lost("a lease ended while there was no room".into()));
                 }
             };
-            let given =
-                to.door.pipeline.submit_logged(room, batch, rejections, producer, id.stamp());
+            let given = to.door.pipeline.submit_logged(room, batch, rejections, name, id.stamp());
             given.map_err(|_| End::Stopped)?;
-            to.door.own.taken(Transport::Redis, signal, items, bytes.1);
+            if !by_door {
+                to.door.own.taken(Transport::Redis, signal, items, bytes.1);
+            }
             figures.bytes.inc_by(bytes.0 as u64);
             figures.entries.inc();
         }

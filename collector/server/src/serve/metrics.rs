@@ -53,15 +53,15 @@ fn catch(web: &Web) {
         kept.journal_oldest.set(signed(age));
         catch_up(&kept.journal_errors, journal.errors);
     }
-    let (counted, awaited, resent, reach) = web.pipeline.seen(|seen| {
-        let requests = &seen.requests;
+    let (counted, parts, awaited, resent, reach) = web.pipeline.seen(|seen| {
+        let (batches, requests) = (&seen.batches, &seen.requests);
         let reach = requests.reach(now);
-        (seen.batches.counted(), seen.batches.awaited(), requests.duplicates(), reach)
+        (batches.counted(), seen.parts.counted(), batches.awaited(), requests.duplicates(), reach)
     });
-    catch_up(&kept.duplicates, counted.duplicate + resent);
-    catch_up(&kept.stale, counted.stale);
+    catch_up(&kept.duplicates, counted.duplicate + parts.duplicate + resent);
+    catch_up(&kept.stale, counted.stale + parts.stale);
     catch_up(&kept.missing, counted.missing);
-    catch_up(&kept.forgotten, counted.forgotten);
+    catch_up(&kept.forgotten, counted.forgotten + parts.forgotten);
     kept.awaited.set(signed(awaited));
     kept.reach.set(reach.map_or(-1, |ns| signed(ns / SECOND)));
 }

@@ -21,11 +21,15 @@ pub(super) fn examine(answer: &Value) -> Vec<Check> {
     let text = |name: &str| redis[name].as_str().unwrap_or("?").to_owned();
     let address = text("address");
     if redis["up"] != true {
-        let fix = "start it, or mend redis.url; OTLP is taken meanwhile, and producers keep what they have";
+        let fix = "start it, or mend redis.url; senders are told to wait and keep what they have";
         check(false, format!("{address} is not read: {}", text("why")), fix);
     } else {
         let (version, policy) = (text("version"), text("maxmemory_policy"));
         check(true, format!("reading {address}: version {version}, {policy}"), "");
+    }
+    if redis["writable"] == false {
+        let fix = "give Redis room, or bring it back; senders wait and come again by themselves";
+        check(false, format!("nothing is written: {}", text("why_not_writable")), fix);
     }
     let persistence = text("persistence");
     let fix = "set appendonly yes (appendfsync everysec) where spans must survive a crash of Redis";
@@ -92,8 +96,10 @@ mod tests {
         ];
         assert_eq!(bad, want);
         assert!(all.iter().all(|c| c.ok == c.fix.is_none()));
-        let down = serde_json::json!({ "redis": { "address": "redis://h:1", "up": false, "why": "refused" }});
+        let down = serde_json::json!({ "redis": { "address": "redis://h:1", "up": false, "why": "refused",
+            "writable": false, "why_not_writable": "OOM" }});
         let told = examine(&down);
+        assert!(told.iter().any(|c| !c.ok && c.what == "nothing is written: OOM"));
         assert!(told.iter().any(|c| !c.ok && c.what == "redis://h:1 is not read: refused"));
     }
 }

@@ -38,6 +38,21 @@ fn an_entry_as_agreed() {
 }
 
 #[test]
+fn what_a_door_wrote_says_for_whom() {
+    let by = |sender: &[u8]| {
+        let mut fields = good();
+        fields.extend([b"sender".to_vec(), sender.to_vec()]);
+        read(1, &fields).map(|entry| entry.writer)
+    };
+    assert_eq!(read(1, &good()).map(|e| e.writer), Ok(Writer::Producer));
+    assert_eq!(by(b""), Ok(Writer::Door(None)));
+    let batch = Producer { id: [0xa5; 16], shard: u32::MAX, sequence: 7 };
+    let sender = Sender { batch, part: 2 };
+    assert_eq!(by(sender.to_string().as_bytes()), Ok(Writer::Door(Some(sender))));
+    assert_eq!(by(b"a5 1 1 0").expect_err("bad").reason(), "bad_entry");
+}
+
+#[test]
 fn what_cannot_be_taken_is_told() {
     let long = vec![b'x'; road::ENTRY_BYTES + 1];
     let cases: [(&str, &[u8], &str); 12] = [

@@ -87,6 +87,7 @@ fn pattern(fault: Fault) -> Option<&'static str> {
         Fault::DuplicateQueries => Some("duplicate_query"),
         Fault::LockConvoy => Some("lock_convoy"),
         Fault::LargePayload => Some("oversized_payload"),
+        Fault::RetryStorm => Some("retry_storm"),
         _ => None,
     }
 }
@@ -191,6 +192,21 @@ fn spans_that_are_lost_or_late_are_no_fault_of_the_shop() {
         // What is wrong with the shop is seen all the same.
         let said = diagnosed(Fault::Network, telemetry);
         assert_eq!(said["candidates"][0]["service"], "cart", "{telemetry:?}");
+    }
+}
+
+#[test]
+fn the_lab_is_judged_told_and_blind() {
+    for blind in [false, true] {
+        let mut words =
+            vec!["lab", "run", "--fault", "network", "--runs", "2", "--seed", "500", "--json"];
+        words.extend(blind.then_some("--blind"));
+        let said = json(&run(&words));
+        assert_eq!(said["faults"][0]["culprit_right"], 1.0, "{}", said["runs"]);
+        assert_eq!(said["faults"][0]["kind_right"], 1.0, "{}", said["runs"]);
+        assert!(said["brier"].as_f64().is_some_and(|b| b < 0.1), "{}", said["brier"]);
+        let verdicts = said["reliability"].as_array().into_iter().flatten();
+        assert_eq!(verdicts.filter_map(|b| b["verdicts"].as_u64()).sum::<u64>(), 2);
     }
 }
 

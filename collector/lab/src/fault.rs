@@ -45,11 +45,13 @@ pub enum Fault {
     LockConvoy,
     /// A release of `catalog` answers with every picture of a product.
     LargePayload,
+    /// The bank refuses most calls, and a release of `payment` tries each again at once.
+    RetryStorm,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::None,
         Self::NPlusOne,
         Self::Cpu,
@@ -71,6 +73,24 @@ impl Fault {
         Self::DuplicateQueries,
         Self::LockConvoy,
         Self::LargePayload,
+        Self::RetryStorm,
+    ];
+
+    /// Those that the live shop can have.
+    pub const LIVE: [Self; 13] = [
+        Self::NPlusOne,
+        Self::Cpu,
+        Self::SlowDatabase,
+        Self::Lock,
+        Self::DownstreamLatency,
+        Self::Errors,
+        Self::Pool,
+        Self::SlowDisk,
+        Self::LossyNetwork,
+        Self::FailingDependency,
+        Self::ColdCache,
+        Self::Load,
+        Self::RetryStorm,
     ];
 
     /// Name on the command line and in labels.
@@ -97,6 +117,7 @@ impl Fault {
             Self::DuplicateQueries => "duplicate-queries",
             Self::LockConvoy => "lock-convoy",
             Self::LargePayload => "large-payload",
+            Self::RetryStorm => "retry-storm",
         }
     }
 
@@ -108,7 +129,7 @@ impl Fault {
             Self::Cpu | Self::MemoryLeak => Some("catalog"),
             Self::SlowDatabase => Some("catalog"),
             Self::Lock => Some("checkout"),
-            Self::DownstreamLatency | Self::Errors => Some("payment"),
+            Self::DownstreamLatency | Self::Errors | Self::RetryStorm => Some("payment"),
             Self::Network => Some("cart"),
             Self::Load => Some("frontend"),
             Self::Throttled => Some("catalog"),
@@ -120,6 +141,14 @@ impl Fault {
             Self::ColdCache | Self::LockConvoy | Self::LargePayload => Some("catalog"),
             Self::Sequential => Some("frontend"),
             Self::DuplicateQueries => Some("orders"),
+        }
+    }
+
+    /// Whose fault it is in the live shop, which has no cart: there the link into `payment` is lossy.
+    pub fn live_culprit(self) -> Option<&'static str> {
+        match self {
+            Self::LossyNetwork => Some("payment"),
+            _ => self.culprit(),
         }
     }
 
@@ -143,7 +172,7 @@ impl Fault {
             Self::FailingDependency => &["downstream"],
             Self::Configuration => &["configuration"],
             Self::ColdCache => &["database_io"],
-            Self::Sequential | Self::DuplicateQueries => &["chatty_calls"],
+            Self::Sequential | Self::DuplicateQueries | Self::RetryStorm => &["chatty_calls"],
             Self::LockConvoy => &["lock"],
             Self::LargePayload => &["network_io"],
         }
@@ -158,7 +187,8 @@ impl Fault {
             | Self::Sequential
             | Self::DuplicateQueries
             | Self::LockConvoy
-            | Self::LargePayload => self.culprit(),
+            | Self::LargePayload
+            | Self::RetryStorm => self.culprit(),
             _ => None,
         }
     }

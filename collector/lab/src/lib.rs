@@ -13,6 +13,8 @@ mod readings;
 mod record;
 mod rng;
 mod shop;
+mod telemetry;
 
 pub use fault::Fault;
-pub use record::{Options, Recording, Telemetry, record};
+pub use record::{Options, Recording, record};
+pub use telemetry::Telemetry;

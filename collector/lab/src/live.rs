@@ -5,7 +5,10 @@
 //! (`book`); who starts and releases them is `drive`.
 
 mod book;
+mod cache;
 mod drive;
+mod journal;
+mod link;
 mod roles;
 mod store;
 mod visitors;

@@ -34,6 +34,9 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         Category::Store => (BottleneckKind::DatabaseIo, 0.8, "queries are slower"),
         Category::Remote => (BottleneckKind::Downstream, 0.6, "calls out are slower"),
         Category::Queue => (BottleneckKind::Queue, 0.8, "messages wait longer"),
+        Category::Wait if flow.peer != "lock" => {
+            (BottleneckKind::Queue, 0.8, "waits for the pool are longer")
+        }
         Category::Wait => (BottleneckKind::Lock, 0.8, "declared waits are longer"),
         // Own time up: with a processor series that stayed flat it waits inside; with none, the
         // processor is the likelier reason.

@@ -2,7 +2,7 @@
 //! (N+1, retries).
 
 use super::{Hypothesis, Impact, ramp};
-use crate::facts::{CallFacts, Facts};
+use crate::facts::{CLEAR, CallFacts, Facts};
 use longpole_model::finding::{BottleneckKind, Evidence, Pattern};
 use longpole_model::signal::Category;
 
@@ -111,11 +111,18 @@ fn multiplication(facts: &Facts, c: &CallFacts) -> Pattern {
     match c.site.category {
         Category::Store if repeated(facts, c) => Pattern::DuplicateQuery,
         Category::Store => Pattern::NPlusOne,
+        Category::Remote if refused(facts, c) => Pattern::RetryStorm,
         _ if !callee.is_empty() && super::errors::failing(facts, callee).is_some() => {
             Pattern::RetryStorm
         }
         _ => Pattern::ChattyFanOut,
     }
+}
+
+/// Whether calls to what sends no spans fail more often than before.
+fn refused(facts: &Facts, c: &CallFacts) -> bool {
+    let mut flows = facts.flows_from(facts.name_of(c.site.operation), Category::Remote);
+    flows.any(|(_, f)| f.failed.z() >= CLEAR && f.failed.delta() > 0.1)
 }
 
 /// Whether most of the queries more are the same query with the same values.

@@ -3,7 +3,7 @@
 //! A call that is not seen in its caller's request, and is served all the same, did not stop: its span is
 //! missing.
 
-use super::Stretch;
+use super::{CLEAR, CallFacts, Facts, Stretch};
 use longpole_model::signal::{OperationId, Scope, Sketch};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,4 +32,27 @@ pub(super) fn times(
         }
     }
     all.into_iter().map(|(id, both)| (id, both.map(|s| s.quantile(0.5) as f64))).collect()
+}
+
+impl Facts {
+    /// Calls that requests of a service no longer show although they are served as before: spans between are
+    /// missing or come too late, and neither what it calls nor its own time can be told.
+    pub fn lost_sight(&self, service: &str) -> Option<&CallFacts> {
+        let fell = |c: &&CallFacts| {
+            self.name_of(c.entry) == service
+                && c.z <= -CLEAR
+                && c.per_request[1] <= 0.9 * c.per_request[0]
+                && self.still_served(c)
+        };
+        self.calls.iter().filter(fell).min_by(|a, b| a.z.total_cmp(&b.z))
+    }
+
+    /// Whether the callee is called nearly as often as if none of the missing visits were missing.
+    fn still_served(&self, c: &CallFacts) -> bool {
+        let Some([then, now]) = self.served.get(&c.site.peer) else { return false };
+        let [n, m] = [0, 1].map(|i: usize| c.requests[i] / self.seconds[i]);
+        let missing = (c.per_request[0] - c.per_request[1]) * m;
+        let fewer = then * (m / n.max(f64::MIN_POSITIVE)) - now;
+        missing > 0.0 && fewer <= 0.5 * missing
+    }
 }

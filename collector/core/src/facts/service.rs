@@ -51,7 +51,7 @@ pub struct Facts {
     /// Median duration of operations whose payload is known, nanoseconds, before and after.
     times: BTreeMap<OperationId, [f64; 2]>,
     /// Segments per second of each operation, before and after, whoever called it.
-    served: BTreeMap<OperationId, [f64; 2]>,
+    pub(super) served: BTreeMap<OperationId, [f64; 2]>,
     /// Operations by id, for words.
     operations: Vec<Arc<Operation>>,
 }
@@ -109,27 +109,6 @@ impl Facts {
             .calls
             .iter()
             .any(|c| c.site.operation == id && c.site.category == Category::Store)
-    }
-
-    /// Calls that requests of a service no longer show although they are served as before: spans between are
-    /// missing or come too late, and neither what it calls nor its own time can be told.
-    pub fn lost_sight(&self, service: &str) -> Option<&CallFacts> {
-        let fell = |c: &&CallFacts| {
-            self.name_of(c.entry) == service
-                && c.z <= -CLEAR
-                && c.per_request[1] <= 0.9 * c.per_request[0]
-                && self.still_served(c)
-        };
-        self.calls.iter().filter(fell).min_by(|a, b| a.z.total_cmp(&b.z))
-    }
-
-    /// Whether the callee is called nearly as often as if none of the missing visits were missing.
-    fn still_served(&self, c: &CallFacts) -> bool {
-        let Some([then, now]) = self.served.get(&c.site.peer) else { return false };
-        let [n, m] = [0, 1].map(|i: usize| c.requests[i] / self.seconds[i]);
-        let missing = (c.per_request[0] - c.per_request[1]) * m;
-        let fewer = then * (m / n.max(f64::MIN_POSITIVE)) - now;
-        missing > 0.0 && fewer <= 0.5 * missing
     }
 
     /// Nanoseconds for each byte or row, before and after, where the operation's own visits are known.

@@ -80,11 +80,9 @@ fn flow_of(site: &SiteKey, catalog: &Catalog) -> Option<Flow> {
     let peer = match site.category {
         Category::Gap | Category::Queue | Category::Callee => service(site.peer)?,
         Category::Store | Category::Remote => catalog.peer_of(site.operation).to_owned(),
-        Category::Own
-        | Category::Wait
-        | Category::Serial
-        | Category::Repeat
-        | Category::Payload => String::new(),
+        // What is waited for: a lock, a pool or a queue.
+        Category::Wait => catalog.peer_of(site.operation).to_owned(),
+        Category::Own | Category::Serial | Category::Repeat | Category::Payload => String::new(),
     };
     Some(Flow { service: service(site.operation)?, peer, category: site.category })
 }

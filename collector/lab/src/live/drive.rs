@@ -1,5 +1,6 @@
 //! Starts the shop, opens it to customers, and releases a version of one service.
 
+use super::link::Link;
 use super::{Book, Role, Visitors};
 use crate::Fault;
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ use tokio::task::JoinHandle;
 
 /// A process answers within this time of its start.
 const START: Duration = Duration::from_secs(20);
+/// Times the usual demand in a surge.
+const SURGE: u64 = 8;
 /// Callers of an old process are done with it after this time.
 const FAREWELL: Duration = Duration::from_millis(1_500);
 
@@ -64,6 +67,7 @@ pub struct Live {
     book: Arc<Book>,
     path: PathBuf,
     processes: BTreeMap<Role, Child>,
+    link: Option<Link>,
     customers: JoinHandle<()>,
     /// How the customers fare.
     pub visitors: Arc<Visitors>,
@@ -86,7 +90,33 @@ impl Live {
         let visitors = Arc::new(Visitors::default());
         let customers =
             tokio::spawn(Arc::clone(&visitors).come(Arc::clone(&book), plan.rate, plan.seed));
-        Ok(Self { plan, book, path, processes, customers, visitors })
+        Ok(Self { plan, book, path, processes, link: None, customers, visitors })
+    }
+
+    /// Brings a fault about: by a release of `role`, or, where no release does it, on the way to it or by its
+    /// customers. Tells whether it was a release.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn strike(
+        &mut self,
+        fault: Fault,
+        role: Role,
+        version: &str,
+    ) -> Result<bool, LiveError> {
+        match fault {
+            Fault::Load => self.visitors.surge(SURGE),
+            Fault::LossyNetwork => {
+                let link = Link::lossy(self.book.find(role)?, self.plan.seed).await?;
+                self.book.enter(role, link.at)?;
+                self.link = Some(link);
+            }
+            _ => {
+                self.release(role, version, fault).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Releases a version of a role: the new process first, then the address, then farewell to the

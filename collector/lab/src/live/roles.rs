@@ -1,5 +1,7 @@
 //! What each role does with a request, in its good release and in its bad one.
 
+use super::cache::Cache;
+use super::journal::Journal;
 use super::store::{self, Query, Store};
 use super::{Book, LiveError, Role, Service};
 use crate::Fault;
@@ -10,6 +12,7 @@ use axum::routing::{get, post};
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tracing::Instrument;
@@ -22,13 +25,22 @@ const AUDIT: Duration = Duration::from_millis(18);
 const RANKING: Duration = Duration::from_millis(14);
 /// Of so many payments one fails in the bad release.
 const DECLINED: u64 = 3;
+/// Of seven calls the bank refuses five when it is unwell, one behind the other.
+const REFUSED: [u64; 2] = [5, 7];
+/// How often the payment's bad release tries.
+const TRIES: u32 = 12;
+/// How long the bad release of orders leaves a transaction open on its only connection.
+const LEFT_OPEN: Duration = Duration::from_millis(8);
+/// How long prices are believed; bands of products they are kept for, and products in one.
+const FRESH: Duration = Duration::from_secs(5);
+const BANDS: u64 = 20;
+const BAND: u64 = 5_000;
 
 const FIND_PRODUCT: Query =
     Query { summary: "SELECT products", text: "SELECT name, price FROM products WHERE sku = ?" };
-/// The same question, asked so that no index can answer it.
-const FIND_PRODUCT_SLOWLY: Query = Query {
-    summary: "SELECT products",
-    text: "SELECT name, price FROM products WHERE lower(sku) = lower(?)",
+const FIND_PRICES: Query = Query {
+    summary: "SELECT prices",
+    text: "SELECT count(*), avg(price) FROM products WHERE id BETWEEN ? AND ?",
 };
 const FIND_ORDERS: Query =
     Query { summary: "SELECT orders", text: "SELECT id FROM orders WHERE customer = ?" };
@@ -51,6 +63,11 @@ struct Shop {
     book: Book,
     client: reqwest::Client,
     store: Option<Store>,
+    journal: Option<Journal>,
+    /// The catalog's prices by band of products.
+    prices: Cache,
+    /// The bank's calls.
+    charges: AtomicU64,
     /// The checkout's ledger.
     ledger: Mutex<u64>,
 }
@@ -61,16 +78,35 @@ type Answer = Result<String, StatusCode>;
 /// Serves a role until SIGTERM, then ends what is under way.
 pub(super) async fn serve(service: Service) -> Result<(), LiveError> {
     let store = match service.role {
-        Role::Catalog => Some(Store::open("catalog", store::products)?),
-        Role::Orders => Some(Store::open("orders", store::orders)?),
+        Role::Catalog => {
+            let fill = match service.fault {
+                Fault::SlowDatabase => store::products_unindexed,
+                _ => store::products,
+            };
+            Some(Store::open("catalog", store::POOL, Duration::ZERO, fill)?)
+        }
+        Role::Orders => {
+            let (connections, open_for) = match service.fault {
+                Fault::Pool => (1, LEFT_OPEN),
+                _ => (store::POOL, Duration::ZERO),
+            };
+            Some(Store::open("orders", connections, open_for, store::orders)?)
+        }
         _ => None,
     };
-    let _telemetry = telemetry(&service, store.as_ref())?;
+    let journal = match service.role {
+        Role::Orders => Some(Journal::open()?),
+        _ => None,
+    };
+    let _telemetry = telemetry(&service, store.as_ref(), journal.as_ref())?;
     let shop = Arc::new(Shop {
         fault: service.fault,
         book: Book::at(&service.book),
         client: reqwest::Client::builder().timeout(Duration::from_secs(20)).build()?,
         store,
+        journal,
+        prices: Cache::new(if service.fault == Fault::ColdCache { Duration::ZERO } else { FRESH }),
+        charges: AtomicU64::new(0),
         ledger: Mutex::new(0),
     });
     let router = match service.role {
@@ -82,9 +118,10 @@ pub(super) async fn serve(service: Service) -> Result<(), LiveError> {
         Role::Orders => Router::new().route("/orders/{customer}", get(list).post(add)),
         Role::Checkout => Router::new().route("/checkout/{customer}", post(checkout)),
         Role::Payment => Router::new().route("/pay/{customer}", post(pay)),
-        Role::Bank => {
-            Router::new().route("/v1/charge", post(charge)).route("/v2/charge", post(charge_slowly))
-        }
+        Role::Bank => Router::new()
+            .route("/v1/charge", post(charge))
+            .route("/v2/charge", post(charge_slowly))
+            .route("/v3/charge", post(charge_if_well)),
     };
     let mut router = router.with_state(shop);
     if service.role != Role::Bank {
@@ -109,6 +146,7 @@ pub(super) async fn serve(service: Service) -> Result<(), LiveError> {
 fn telemetry(
     service: &Service,
     store: Option<&Store>,
+    journal: Option<&Journal>,
 ) -> Result<Option<longpole_sdk::Guard>, LiveError> {
     if service.role == Role::Bank || service.otlp.is_empty() {
         return Ok(None);
@@ -136,8 +174,14 @@ fn telemetry(
             &pool,
             move || s.waiting.load(std::sync::atomic::Ordering::Relaxed) as f64,
         );
-        longpole_sdk::observe("db.client.connection.max", "{connection}", &pool, || {
-            store::POOL as f64
+        let s = store.clone();
+        longpole_sdk::observe("db.client.connection.max", "{connection}", &pool, move || {
+            s.connections() as f64
+        });
+    }
+    if let Some(journal) = journal.cloned() {
+        longpole_sdk::observe("journal.disk.write.duration", "s", &[], move || {
+            journal.mean_seconds()
         });
     }
     Ok(Some(guard))
@@ -181,11 +225,17 @@ async fn frontend_checkout(shop: Shared, Path(customer): Path<u64>) -> Answer {
 }
 
 async fn product(shop: Shared, Path(sku): Path<String>) -> Answer {
-    let query = match shop.fault {
-        Fault::SlowDatabase => &FIND_PRODUCT_SLOWLY,
-        _ => &FIND_PRODUCT,
-    };
-    let found = shop.store()?.query(query, vec![Box::new(sku)], |r| r.get::<_, String>(0)).await;
+    let store = shop.store()?;
+    let band = sku.bytes().fold(0u64, |n, b| n * 31 + u64::from(b)) % BANDS;
+    if !shop.prices.has(band) {
+        let (from, to) = (band * BAND, (band + 1) * BAND);
+        let prices = store
+            .query(&FIND_PRICES, vec![Box::new(from), Box::new(to)], |r| r.get::<_, i64>(0))
+            .await;
+        prices.map_err(broken)?;
+        shop.prices.put(band);
+    }
+    let found = store.query(&FIND_PRODUCT, vec![Box::new(sku)], |r| r.get::<_, String>(0)).await;
     let found = found.map_err(broken)?;
     if shop.fault == Fault::Cpu {
         rank();
@@ -228,7 +278,16 @@ async fn list(shop: Shared, Path(customer): Path<u64>) -> Answer {
 async fn add(shop: Shared, Path(customer): Path<u64>) -> Answer {
     let added =
         shop.store()?.query(&ADD_ORDER, vec![Box::new(customer)], |r| r.get::<_, i64>(0)).await;
-    Ok(format!("{:?}", added.map_err(broken)?.first()))
+    let id = format!("{:?}", added.map_err(broken)?.first());
+    let journal = shop.journal.clone().ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
+    let (line, sync) = (format!("{id}\n"), shop.fault == Fault::SlowDisk);
+    let written = tokio::task::spawn_blocking(move || journal.append(&line, sync))
+        .instrument(tracing::info_span!("append journal"))
+        .await;
+    match written {
+        Ok(Ok(())) => Ok(id),
+        _ => Err(StatusCode::INTERNAL_SERVER_ERROR),
+    }
 }
 
 async fn checkout(shop: Shared, Path(customer): Path<u64>) -> Answer {
@@ -258,14 +317,34 @@ async fn pay(shop: Shared, Path(customer): Path<u64>) -> Answer {
     }
     let path = match shop.fault {
         Fault::DownstreamLatency => "/v2/charge",
+        Fault::FailingDependency | Fault::RetryStorm => "/v3/charge",
         _ => "/v1/charge",
     };
-    shop.call(reqwest::Method::POST, Role::Bank, path).await
+    let tries = if shop.fault == Fault::RetryStorm { TRIES } else { 1 };
+    let mut answer = shop.call(reqwest::Method::POST, Role::Bank, path).await;
+    for _ in 1..tries {
+        if answer.is_ok() {
+            break;
+        }
+        answer = shop.call(reqwest::Method::POST, Role::Bank, path).await;
+    }
+    answer
 }
 
 async fn charge() -> &'static str {
     tokio::time::sleep(BANK[0]).await;
     "charged"
+}
+
+/// The bank's newest way, which refuses most of what it is asked.
+async fn charge_if_well(shop: Shared) -> Answer {
+    tokio::time::sleep(BANK[0]).await;
+    let n = shop.charges.fetch_add(1, Ordering::Relaxed);
+    if n % REFUSED[1] < REFUSED[0] {
+        Err(StatusCode::SERVICE_UNAVAILABLE)
+    } else {
+        Ok("charged".to_owned())
+    }
 }
 
 async fn charge_slowly() -> &'static str {

@@ -5,13 +5,14 @@ use super::LiveError;
 use rusqlite::{Connection, OpenFlags, Row, ToSql};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Semaphore;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 
 /// Connections of the pool.
 pub(super) const POOL: usize = 8;
-/// Products in the catalog: a full scan of them takes about ten milliseconds.
-const PRODUCTS: u32 = 40_000;
+/// Products in the catalog: a full scan of them takes some ten milliseconds.
+const PRODUCTS: u32 = 100_000;
 /// Customers with orders, orders of each, items of each order.
 const CUSTOMERS: u32 = 400;
 pub(super) const ORDERS: u32 = 3;
@@ -21,6 +22,9 @@ pub(super) const ITEMS: u32 = 25;
 #[derive(Clone)]
 pub(super) struct Store {
     room: Arc<Semaphore>,
+    connections: usize,
+    /// How long a transaction stays open when its query is answered.
+    open_for: Duration,
     idle: Arc<Mutex<Vec<Connection>>>,
     /// Of two writers to a shared cache one is refused: they take turns.
     writer: Arc<tokio::sync::Mutex<()>>,
@@ -36,9 +40,11 @@ pub(super) struct Query {
 }
 
 impl Store {
-    /// Opens a database of its own, filled by `fill`.
+    /// Opens a database of its own, filled by `fill`, behind so many connections.
     pub(super) fn open(
         name: &str,
+        connections: usize,
+        open_for: Duration,
         fill: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<Self, LiveError> {
         // A shared in-memory database lives as long as one connection does.
@@ -56,11 +62,13 @@ impl Store {
         let first = open()?;
         fill(&first)?;
         let mut idle = vec![first];
-        while idle.len() < POOL {
+        while idle.len() < connections {
             idle.push(open()?);
         }
         Ok(Self {
-            room: Arc::new(Semaphore::new(POOL)),
+            room: Arc::new(Semaphore::new(connections)),
+            connections,
+            open_for,
             idle: Arc::new(Mutex::new(idle)),
             writer: Arc::default(),
             waiting: Arc::default(),
@@ -69,7 +77,24 @@ impl Store {
 
     /// Connections in use.
     pub(super) fn used(&self) -> usize {
-        POOL - self.room.available_permits()
+        self.connections - self.room.available_permits()
+    }
+
+    /// A place at the pool. Who has to wait says so.
+    async fn connection(&self) -> Result<OwnedSemaphorePermit, LiveError> {
+        if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
+            return Ok(place);
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let wait = tracing::info_span!("connection", longpole.wait = "pool");
+        let place = Arc::clone(&self.room).acquire_owned().instrument(wait).await;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        place.map_err(|_| LiveError::Closed)
+    }
+
+    /// Connections there are.
+    pub(super) fn connections(&self) -> usize {
+        self.connections
     }
 
     /// Runs a query on a connection of the pool, under a client span.
@@ -92,10 +117,7 @@ impl Store {
         );
         let store = self.clone();
         let work = async move {
-            store.waiting.fetch_add(1, Ordering::Relaxed);
-            let place = store.room.acquire().await;
-            store.waiting.fetch_sub(1, Ordering::Relaxed);
-            let _place = place.map_err(|_| LiveError::Closed)?;
+            let place = store.connection().await?;
             let _turn = match operation {
                 "INSERT" => Some(store.writer.lock().await),
                 _ => None,
@@ -109,6 +131,14 @@ impl Store {
             .await
             .map_err(|_| LiveError::Closed)?;
             store.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            if store.open_for.is_zero() {
+                drop(place);
+            } else {
+                tokio::spawn(async move {
+                    tokio::time::sleep(store.open_for).await;
+                    drop(place);
+                });
+            }
             Ok(answer?)
         };
         work.instrument(span).await
@@ -140,6 +170,12 @@ pub(super) fn products(c: &Connection) -> rusqlite::Result<()> {
     }
     tx.execute_batch("CREATE UNIQUE INDEX products_sku ON products (sku)")?;
     tx.commit()
+}
+
+/// Products after a migration that dropped the index.
+pub(super) fn products_unindexed(c: &Connection) -> rusqlite::Result<()> {
+    products(c)?;
+    c.execute_batch("DROP INDEX products_sku")
 }
 
 /// Orders and items, both indexed.

@@ -22,9 +22,16 @@ pub struct Visitors {
     /// Not answered, or not let in because too many were waiting.
     pub lost: AtomicU64,
     open: AtomicU64,
+    /// Times the usual demand, less one.
+    surge: AtomicU64,
 }
 
 impl Visitors {
+    /// From now on so many times as many come.
+    pub fn surge(&self, times: u64) {
+        self.surge.store(times.saturating_sub(1), Ordering::Relaxed);
+    }
+
     /// Sends `rate` requests a second for as long as it is polled.
     pub async fn come(self: Arc<Self>, book: Arc<Book>, rate: f64, seed: u64) {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build();
@@ -32,6 +39,7 @@ impl Visitors {
         let mut rng = Rng::new(seed);
         let mut next = Instant::now();
         loop {
+            let rate = rate * (1 + self.surge.load(Ordering::Relaxed)) as f64;
             next += Duration::from_secs_f64(rng.exponential(1.0 / rate).min(1.0));
             tokio::time::sleep_until(next).await;
             let (dice, number) = (rng.unit(), rng.next());

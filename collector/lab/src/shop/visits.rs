@@ -130,12 +130,41 @@ impl Shop {
         if self.faulty(Fault::DownstreamLatency, at.time) {
             ms += self.rng.service_time(450.0 * self.size);
         }
+        if self.fault == Fault::RetryStorm {
+            return self.retry(at);
+        }
         let end = at.time + (ms * MS) as u64;
         let unwell = self.faulty(Fault::FailingDependency, end);
         let refused = (unwell && self.rng.unit() < 0.4 * self.size).then_some("503");
         self.span(5, at, CLIENT, "POST bank.example/charge", end, refused, None);
         let defect = self.faulty(Fault::Errors, end) && self.rng.unit() < 0.33 * self.size;
         (end, refused.or(defect.then_some("CardDeclinedByMistake")))
+    }
+
+    /// Charges a bank that refuses most calls: the good release takes a refusal for an answer, the bad one tries
+    /// again until it is served.
+    fn retry(&mut self, at: At) -> Ended {
+        let unwell = self.faulty(Fault::RetryStorm, at.time);
+        let share = if unwell { 0.8 } else { 0.01 };
+        let mut t = at.time;
+        for _ in 0..if unwell { 12 } else { 1 } {
+            let end = t + (self.rng.service_time(8.0) * MS) as u64;
+            let refused = (self.rng.unit() < share).then_some("503");
+            self.span(
+                5,
+                At { time: t, ..at },
+                CLIENT,
+                "POST bank.example/charge",
+                end,
+                refused,
+                None,
+            );
+            t = end;
+            if refused.is_none() {
+                return (t, None);
+            }
+        }
+        (t, Some("503"))
     }
 
     /// Makes an order durable on the local disk.

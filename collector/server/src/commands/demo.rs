@@ -14,7 +14,8 @@ use story::Story;
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What the bad release does: n-plus-one, cpu, slow-database, lock, downstream-latency, errors
+    /// What goes wrong: n-plus-one, cpu, slow-database, lock, downstream-latency, errors, pool, slow-disk,
+    /// lossy-network, failing-dependency, cold-cache, load, retry-storm
     #[arg(long, default_value = "n-plus-one", value_parser = fault)]
     fault: Fault,
     /// Customers' requests per second
@@ -31,21 +32,10 @@ pub struct Args {
     stay: bool,
 }
 
-/// The faults that a release of the live shop can bring.
-const FAULTS: [Fault; 6] = [
-    Fault::NPlusOne,
-    Fault::Cpu,
-    Fault::SlowDatabase,
-    Fault::Lock,
-    Fault::DownstreamLatency,
-    Fault::Errors,
-];
-
 fn fault(name: &str) -> Result<Fault, String> {
-    FAULTS
-        .into_iter()
-        .find(|f| f.name() == name)
-        .ok_or_else(|| format!("no such fault; there are: {}", FAULTS.map(Fault::name).join(", ")))
+    let names = || Fault::LIVE.map(Fault::name).join(", ");
+    let found = Fault::LIVE.into_iter().find(|f| f.name() == name);
+    found.ok_or_else(|| format!("no such fault; there are: {}", names()))
 }
 
 /// Why a demo did not come to its end.
@@ -84,7 +74,7 @@ async fn tell(args: Args) -> Result<u8, CommandError> {
     } else {
         let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let style = report::Style { colour };
-        writeln!(out, "{}", story.deploy())?;
+        writeln!(out, "{}", story.onset())?;
         match &found {
             Some(i) => out.write_all(report::explain(i, style).as_bytes())?,
             None => writeln!(out, "nothing was found in time")?,

@@ -70,14 +70,19 @@ impl Story {
         })
     }
 
-    /// Releases the bad version of the culprit, and tells the collector of the deploy as a pipeline
-    /// would.
+    /// Lets it go wrong. Where that is a release of the culprit, the collector is told of the deploy as a
+    /// pipeline would.
     pub(super) async fn release(&mut self) -> Result<(), DemoError> {
         let role = culprit(self.fault);
+        let mut released = false;
         if let Some(shop) = &mut self.shop {
-            shop.release(role, RELEASES[1], self.fault).await?;
+            released = shop.strike(self.fault, role, RELEASES[1]).await?;
         }
         self.released = now();
+        say(&self.onset());
+        if !released {
+            return Ok(());
+        }
         let change = serde_json::json!({
             "kind": "deploy",
             "service": role.name(),
@@ -87,7 +92,6 @@ impl Story {
         });
         let url = format!("http://{}/api/v1/changes", self.listen);
         post(&url, change.to_string()).await.map_err(DemoError::Shop)?;
-        say(&self.deploy());
         Ok(())
     }
 
@@ -111,10 +115,13 @@ impl Story {
         Ok(best)
     }
 
-    /// The deploy, in a line.
-    pub(super) fn deploy(&self) -> String {
-        let role = culprit(self.fault).name();
-        format!("deploy: {role} {} -> {} ({})", RELEASES[0], RELEASES[1], self.fault.name())
+    /// What went wrong, in a line.
+    pub(super) fn onset(&self) -> String {
+        let (role, name) = (culprit(self.fault).name(), self.fault.name());
+        match self.fault {
+            Fault::Load | Fault::LossyNetwork => format!("no deploy: {name} at {role}"),
+            _ => format!("deploy: {role} {} -> {} ({name})", RELEASES[0], RELEASES[1]),
+        }
     }
 
     /// What was injected beside what was said, and how long it took.
@@ -143,7 +150,7 @@ impl Story {
                 "to": RELEASES[1],
                 "at": self.released.0,
             },
-            "expected": { "service": self.fault.culprit(), "kinds": self.fault.kinds() },
+            "expected": { "service": self.fault.live_culprit(), "kinds": self.fault.kinds() },
             "said": { "service": service, "kind": kind },
             "right": self.right(found),
             "opened_after_seconds": self.found_after.map(|d| d.as_secs_f64()),
@@ -155,7 +162,7 @@ impl Story {
 
     fn right(&self, found: Option<&Investigation>) -> bool {
         let (service, kind) = verdict(found);
-        self.fault.culprit() == Some(service) && self.fault.kinds().contains(&kind)
+        self.fault.live_culprit() == Some(service) && self.fault.kinds().contains(&kind)
     }
 
     fn visitors(&self) -> (u64, u64, u64) {
@@ -190,7 +197,7 @@ fn now() -> Timestamp {
 }
 
 fn culprit(fault: Fault) -> Role {
-    fault.culprit().and_then(|c| c.parse().ok()).unwrap_or(Role::Frontend)
+    fault.live_culprit().and_then(|c| c.parse().ok()).unwrap_or(Role::Frontend)
 }
 
 fn verdict(found: Option<&Investigation>) -> (&str, &str) {

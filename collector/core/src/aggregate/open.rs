@@ -15,7 +15,8 @@ pub struct OpenSpan {
     pub span: SpanId,
     pub parent: SpanId,
     pub start: Timestamp,
-    /// Duration (47 bits: a day is 2^46.3 ns) and, above it, kind, status and category.
+    /// Duration (47 bits: a day is 2^46.3 ns) and, above it, kind, status, category, whether its trace is
+    /// precious, and the level that it was kept at.
     pub packed: u64,
     pub red: RedId,
     pub weight: Weight,
@@ -28,6 +29,10 @@ pub struct OpenSpan {
 const _: () = assert!(size_of::<OpenSpan>() == 64);
 const DURATION_BITS: u32 = 47;
 const MILLISECOND: u64 = 1_000_000;
+const PRECIOUS: u64 = 1 << (DURATION_BITS + 7);
+const LEVEL_AT: u32 = DURATION_BITS + 8;
+/// Most halvings that a span may stand for.
+pub const MOST_LEVEL: u32 = 15;
 
 impl OpenSpan {
     /// From a recorded span; durations above 24 h have been refused at the door.
@@ -45,6 +50,28 @@ impl OpenSpan {
             arrival_ms: (arrival.0 / MILLISECOND) as u32,
             offset: s.offset,
         }
+    }
+
+    /// The same, of a trace that is worth more than others: failed, slow or linked.
+    pub fn precious(mut self, is: bool) -> Self {
+        self.packed = self.packed & !PRECIOUS | if is { PRECIOUS } else { 0 };
+        self
+    }
+
+    /// Whether its trace is worth more than others.
+    pub fn is_precious(&self) -> bool {
+        self.packed & PRECIOUS != 0
+    }
+
+    /// Halvings of traces that it stands for: it weighs 2^level.
+    pub fn level(&self) -> u32 {
+        (self.packed >> LEVEL_AT) as u32 & MOST_LEVEL
+    }
+
+    /// Raises the level to `level`; it never falls.
+    pub fn raise(&mut self, level: u32) {
+        let level = u64::from(level.min(MOST_LEVEL).max(self.level()));
+        self.packed = self.packed & !(u64::from(MOST_LEVEL) << LEVEL_AT) | level << LEVEL_AT;
     }
 
     fn tags(&self) -> u64 {
@@ -101,5 +128,11 @@ mod tests {
         assert_eq!((o.duration(), o.kind()), (86_400 * SECOND, SpanKind::Consumer));
         assert_eq!((o.failed(), o.category()), (true, SpanCategory::Wait));
         assert_eq!(o.age(Timestamp(8 * SECOND)), 5 * SECOND);
+        let mut marked = o.precious(true);
+        marked.raise(9);
+        marked.raise(3);
+        assert_eq!((marked.level(), marked.is_precious()), (9, true));
+        assert_eq!((marked.duration(), marked.category()), (o.duration(), o.category()));
+        assert_eq!((o.level(), o.is_precious()), (0, false));
     }
 }

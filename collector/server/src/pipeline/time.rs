@@ -54,6 +54,11 @@ impl LogTime {
         }
     }
 
+    /// Whether streams lead.
+    pub(super) fn is_held(&self) -> bool {
+        self.streams.load(Ordering::Acquire) != FREE
+    }
+
     /// How far log time is behind the clock.
     pub fn behind(&self, clock: Timestamp) -> Duration {
         match self.at(clock) {

@@ -2,7 +2,7 @@
 //!
 //! [`binary`] runs the program; [`collector`] keeps one running; [`http`] and [`h2c`] speak to it,
 //! politely or not; [`spans`] are what is sent, [`load`] is much of it; [`exposition`] reads a scrape;
-//! [`foreign`] are programs of others; [`streams`] is Redis, and who writes to it. [`house`] judges the structure; [`plain`] is the slow, plain
+//! [`proxy`] is a bad network; [`foreign`] are programs of others; [`streams`] is Redis, and who writes to it. [`house`] judges the structure; [`plain`] is the slow, plain
 //! reference against which the fast road is held.
 
 pub mod binary;
@@ -14,5 +14,6 @@ pub mod house;
 pub mod http;
 pub mod load;
 pub mod plain;
+pub mod proxy;
 pub mod spans;
 pub mod streams;

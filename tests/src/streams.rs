@@ -76,6 +76,11 @@ impl Redis {
         format!("redis://{user}:{password}@127.0.0.1:{}", self.port)
     }
 
+    /// Where it is.
+    pub fn at(&self) -> std::net::SocketAddr {
+        std::net::SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
     /// The folder of its files.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()

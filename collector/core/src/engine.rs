@@ -24,7 +24,8 @@ pub use resume::{Mark, reach};
 use crate::aggregate::{Aggregator, Closed, Dealt};
 use crate::catalog::Catalog;
 use crate::limits::Limits;
-use longpole_model::signal::{Batch, Reason, Rejections, Tally, Timestamp, WindowSummary};
+use crate::shed::Step;
+use longpole_model::signal::{Batch, Given, Reason, Rejections, Tally, Timestamp, WindowSummary};
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]
@@ -106,6 +107,18 @@ impl Engine {
             closed.extend(self.advance(work.arrival));
         }
         closed
+    }
+
+    /// Gives up less or more of what comes from now on.
+    pub fn shed(&mut self, step: Step) {
+        self.intake.shed(step);
+    }
+
+    /// What was given up, of all shards.
+    pub fn given(&self) -> Given {
+        let mut given = Given::default();
+        self.shards.iter().for_each(|s| given.add(s.given()));
+        given
     }
 
     /// Takes a request of which nothing is recorded: it has been here (`reason` is `None`), or is refused

@@ -14,5 +14,6 @@ mod hash;
 pub mod limits;
 pub mod memo;
 pub mod route;
+pub mod shed;
 mod sorted;
 pub mod stats;

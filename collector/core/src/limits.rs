@@ -1,6 +1,6 @@
 //! Every cap of the core, in one struct. Each has a counter in the [`Tally`] that says when it bit.
 //!
-//! Byte and item limits of requests live at the doors; queue lengths where the queues are.
+//! Byte and item limits of one request live at the doors.
 //!
 //! [`Tally`]: longpole_model::signal::Tally
 
@@ -21,6 +21,10 @@ pub struct Limits {
     pub series_per_service: usize,
     /// Metric series in all (`overflow_points`).
     pub series: usize,
+    /// Bytes of requests between doors and shards; above it senders wait, then are refused.
+    pub queue_bytes: usize,
+    /// Bytes of requests that a log in memory holds; the oldest go first.
+    pub log_bytes: usize,
     /// Open spans in all partitions; above it a hash-chosen, weighted share of traces is kept
     /// (`not_kept`). RED still sees every span.
     pub open_spans: usize,
@@ -56,6 +60,8 @@ impl Default for Limits {
             live_versions: 4,
             series_per_service: 5_000,
             series: 100_000,
+            queue_bytes: 128 << 20,
+            log_bytes: 64 << 20,
             open_spans: 4_000_000,
             rows_per_window: 200_000,
             faults_per_window: 10_000,

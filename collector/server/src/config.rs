@@ -43,6 +43,8 @@ pub struct Config {
     pub durability: Durability,
     /// Bytes that the journal may take on the disk.
     pub journal_bytes: u64,
+    /// Bytes of memory that the process may take.
+    pub memory: u64,
     /// Aggregators that share the traces.
     pub shards: u32,
     /// Width of a window.
@@ -165,6 +167,9 @@ pub struct Overrides {
     /// What an acknowledgement promises: none, journal; auto = journal with --data
     #[arg(long, value_name = "WORD")]
     pub durability: Option<String>,
+    /// Memory that the process may take, such as 512MiB
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
     /// Aggregators that share the traces
     #[arg(long, value_name = "N")]
     pub shards: Option<String>,

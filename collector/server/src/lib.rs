@@ -14,6 +14,7 @@ pub mod disk;
 pub mod door;
 pub mod ingest;
 pub mod log;
+pub mod memory;
 pub mod net;
 pub mod outbox;
 pub mod own;

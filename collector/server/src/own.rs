@@ -30,6 +30,10 @@ pub struct Own {
     pub queued: IntGauge,
     /// Requests evicted from the memory log.
     pub evicted: IntCounter,
+    /// What is given up now: the number of a step.
+    pub shedding: IntGauge,
+    /// Requests whose bytes were not held in memory.
+    pub not_held: IntCounter,
     /// Requests whose headers should name a batch and do not.
     pub bad_producers: IntCounter,
     /// What is kept.
@@ -108,6 +112,15 @@ impl Own {
                 "longpole_log_evicted_requests_total",
                 "Requests that left the memory log for newer ones.",
             )?,
+            shedding: IntGauge::new(
+                "longpole_shedding_step",
+                "What is given up for want of room: 0 nothing, 1 plain traces, 2 attributes beyond the \
+                 known set, 3 exemplars, 4 failed and slow traces.",
+            )?,
+            not_held: IntCounter::new(
+                "longpole_shed_requests_total",
+                "Requests whose bytes, and with them attributes beyond the known set, were not held.",
+            )?,
             bad_producers: IntCounter::new(
                 "longpole_bad_producer_headers_total",
                 "Requests whose longpole-producer, -shard or -sequence cannot be read.",
@@ -124,6 +137,8 @@ impl Own {
         own.registry.register(Box::new(own.connections.clone()))?;
         own.registry.register(Box::new(own.queued.clone()))?;
         own.registry.register(Box::new(own.evicted.clone()))?;
+        own.registry.register(Box::new(own.shedding.clone()))?;
+        own.registry.register(Box::new(own.not_held.clone()))?;
         own.registry.register(Box::new(own.bad_producers.clone()))?;
         #[cfg(target_os = "linux")]
         own.registry

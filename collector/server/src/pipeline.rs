@@ -14,6 +14,7 @@ mod intake;
 mod kept;
 mod logged;
 mod marks;
+mod pressure;
 mod queue;
 mod shard;
 mod start;
@@ -34,9 +35,11 @@ use kept::Kept;
 use longpole_core::aggregate::Aggregator;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::{Align, Settings};
+use longpole_core::shed::Step;
 use longpole_model::finding::{Event, Investigation, Totals};
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
 use marks::Marks;
+use pressure::Gauge;
 use queue::Queue;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -51,9 +54,6 @@ pub use gate::Gate;
 pub use logged::Room;
 pub use time::LogTime;
 pub(crate) use waiting::Name;
-
-/// Bytes of requests between the doors and the shards.
-pub const QUEUE_BYTES: usize = 128 << 20;
 
 /// A request waits this long to be made durable; then its sender is told to come again, and is recognised
 /// when it does.
@@ -133,13 +133,12 @@ impl Pipeline {
 
     fn new(settings: &Settings, clock: WallClock) -> Self {
         let analyst: Arc<Queue<Told>> = Arc::default();
-        let log = Kept::Memory(MemoryLog::default());
-        Self {
-            doors: Arc::new(Doors::new(settings, log, Arc::clone(&analyst), None)),
-            analyst,
-            budget: Arc::new(Budget::new(QUEUE_BYTES)),
-            clock,
-        }
+        let limits = &settings.limits;
+        let log = Kept::Memory(MemoryLog::with_cap(limits.log_bytes));
+        let budget = Arc::new(Budget::new(limits.queue_bytes));
+        let gauge = Arc::new(Gauge::new(limits, settings.shards, Arc::clone(&budget)));
+        let doors = Arc::new(Doors::new(settings, log, Arc::clone(&analyst), None, gauge));
+        Self { doors, analyst, budget, clock }
     }
 
     fn run(
@@ -164,7 +163,9 @@ impl Pipeline {
         let shards = aggregators.into_iter().zip(self.doors.queues());
         for (i, (aggregator, queue)) in shards.enumerate() {
             let (queue, tell) = (Arc::clone(queue), Arc::clone(&self.analyst));
-            thread(format!("shard-{i}"), move || shard::run(i, aggregator, &queue, &tell))?;
+            let gauge = Arc::clone(&self.doors.gauge);
+            let work = move || shard::run(i, aggregator, &queue, &tell, &gauge);
+            thread(format!("shard-{i}"), work)?;
         }
         let doors = Arc::clone(&self.doors);
         let mut state = State::new(settings, analyst, doors, on_events, align, marks);
@@ -231,6 +232,16 @@ impl Pipeline {
     /// Bytes that wait in the queues.
     pub fn queued_bytes(&self) -> usize {
         self.budget.used()
+    }
+
+    /// How full the queues are, from 0 to 1.
+    pub fn filled(&self) -> f64 {
+        f64::from(self.budget.thousandths()) / 1_000.0
+    }
+
+    /// What is given up now, and how many requests' bytes were not held so far.
+    pub fn shedding(&self) -> (Step, u64) {
+        (self.doors.gauge.step(), self.doors.ordered().log.given_up())
     }
 
     /// Requests that left the memory log for newer ones, and what a journal takes on the disk.

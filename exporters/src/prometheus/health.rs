@@ -31,9 +31,19 @@ pub(super) fn families<'a>(
     overflow.number(vec![("signal", "spans".into())], t.overflow_spans as f64);
     overflow.number(vec![("signal", "points".into())], t.overflow_points as f64);
     overflow.number(vec![("signal", "profile_rows".into())], t.overflow_rows as f64);
+    let mut shed = Family::new(
+        "longpole_shed_items_total",
+        "Given up for want of room, by what it was. Rate, errors and duration count them.",
+        Kind::Counter,
+    );
+    let given = &totals.given;
+    shed.number(vec![("what", "plain_spans".into())], given.plain as f64);
+    shed.number(vec![("what", "exemplars".into())], given.exemplars as f64);
+    shed.number(vec![("what", "precious_spans".into())], given.precious as f64);
     out.extend([
         requests,
         overflow,
+        shed,
         single("longpole_traces_total", "Traces evaluated.", t.traces),
         single("longpole_segments_total", "Segments evaluated.", t.segments),
         single(

@@ -15,12 +15,15 @@ use super::tables::{OpenWindow, RedTable, Sizes};
 use super::windows::{Sink, Windows};
 use super::work::Work;
 use crate::catalog::{MappedSeries, RedId, RedRow};
+use crate::hash::IdHash;
 use crate::limits::Limits;
+use crate::shed::{Step, Typical};
 use longpole_model::signal::{
-    AttributeKey, Category, Counters, Exemplar, MetricPoint, OperationId, PARTITIONS, RedCounters,
-    RedSummary, SiteKey, SpanRecord, StatusCode, Tally, Timestamp, TraceHash, Window,
-    WindowSummary,
+    AttributeKey, Category, Counters, Exemplar, Given, MetricPoint, OperationId, PARTITIONS,
+    RedCounters, RedSummary, SiteKey, SpanRecord, StatusCode, Tally, Timestamp, TraceHash, Window,
+    WindowSummary, band_of, span_flags,
 };
+use std::collections::HashSet;
 
 /// Log time moves in steps of this many nanoseconds; one partition is visited in each: all of them
 /// within 2.56 s.
@@ -54,6 +57,13 @@ pub struct Aggregator {
     series: SeriesTable,
     evaluator: Evaluator,
     tally: Tally,
+    given: Given,
+    /// What is typical of operations, by RED id, as far as it was asked.
+    typical: Vec<Typical>,
+    /// Traces of the request under way that are worth more than others.
+    precious: HashSet<u64, IdHash>,
+    /// Partitions that keep less than all.
+    thinned: usize,
     /// The last step that was taken.
     step: u64,
     /// Everything that ends before or here has been closed.
@@ -77,6 +87,10 @@ impl Aggregator {
             series: SeriesTable::default(),
             evaluator: Evaluator::default(),
             tally: Tally::default(),
+            given: Given::default(),
+            typical: Vec::new(),
+            precious: HashSet::default(),
+            thinned: 0,
             step: 0,
             closed: Timestamp(0),
             limits: limits.clone(),
@@ -110,6 +124,7 @@ impl Aggregator {
             self.step = work.arrival.0 / STEP;
         }
         self.touch(work);
+        self.prize(work);
         let Work { batch, mapped, arrival, .. } = work;
         let mut attributes = batch.attributes.iter().peekable();
         let mut contents = batch.contents.iter().peekable();
@@ -122,7 +137,8 @@ impl Aggregator {
             self.tally.overflow_spans += u64::from(overflow);
             while contents.next_if(|c| (c.span as usize) < i).is_some() {}
             let content = contents.next_if(|c| c.span as usize == i);
-            let window = self.record(span, red, content.map_or(0, |c| c.query), *arrival);
+            let query = content.map_or(0, |c| c.query);
+            let window = self.record(span, red, query, *arrival, work.step);
             if let (Some(window), Some(amount)) = (window, content.map(|c| c.amount)) {
                 self.payload(window, red, amount, u64::from(span.weight.0));
             }
@@ -162,6 +178,24 @@ impl Aggregator {
         std::hint::black_box(read);
     }
 
+    /// Finds the traces of a request that are worth more than others, where not all are kept.
+    fn prize(&mut self, work: &Work) {
+        self.precious.clear();
+        if work.step == Step::default() && self.thinned == 0 {
+            return;
+        }
+        self.typical.resize(self.names.len(), Typical::default());
+        for place in work.dealt.of(self.shard, work.batch.spans.len()) {
+            let Some(span) = work.batch.spans.get(work.dealt.span(place)) else { continue };
+            let red = work.mapped.operations.get(span.operation as usize);
+            let typical = red.and_then(|(red, _)| self.typical.get_mut(red.0 as usize));
+            let slow = typical.is_some_and(|t| t.is_slow(band_of(span.duration())));
+            if slow || is_precious(span) {
+                self.precious.insert(span.trace.hash().0);
+            }
+        }
+    }
+
     /// Records one span; gives back the window in which it counts.
     #[inline]
     fn record(
@@ -170,6 +204,7 @@ impl Aggregator {
         red: RedId,
         query: u16,
         arrival: Timestamp,
+        step: Step,
     ) -> Option<Window> {
         let hash = span.trace.hash();
         let in_time = span.end <= arrival.plus(self.limits.skew);
@@ -192,15 +227,27 @@ impl Aggregator {
             }
         };
         add(summary, span, hash);
+        if step.takes_exemplars() {
+            let duration_ns = span.duration();
+            summary.offer(Exemplar { hash: hash.0, trace: span.trace, duration_ns });
+        } else {
+            self.given.exemplars += 1;
+        }
         if span.duration() > self.limits.horizon {
             self.tally.long += 1;
             return window;
         }
         let partition = &mut self.partitions[hash.partition()];
         let before = partition.len();
-        let open = OpenSpan::new(span, red, arrival).with_query(query);
-        self.tally.not_kept += partition.push(open, self.budget);
+        let precious = is_precious(span) || self.precious.contains(&hash.0);
+        let open = OpenSpan::new(span, red, arrival).with_query(query).precious(precious);
+        let (was, given) = (partition.is_thinned(), partition.push(open, self.budget, step));
         self.open = self.open + partition.len() - before;
+        if given != Given::default() {
+            self.thinned += usize::from(partition.is_thinned()) - usize::from(was);
+            self.tally.not_kept += given.spans();
+            self.given.add(given);
+        }
         window
     }
 
@@ -282,11 +329,12 @@ impl Aggregator {
         let mut sink = Sink { windows: &mut self.windows, clock: &self.clock };
         let (evaluator, tally, names) = (&mut self.evaluator, &mut self.tally, &self.names);
         let times = (self.limits.settle, self.limits.horizon);
-        let before = p.len();
-        p.visit(self.clock.now(), times, flush, &mut self.scratch, |trace| {
+        let (before, was) = (p.len(), p.is_thinned());
+        p.visit(self.clock.now(), times, self.budget, flush, &mut self.scratch, |trace| {
             evaluator.evaluate(trace, names, tally, &mut sink);
         });
         self.open -= before - p.len();
+        self.thinned -= usize::from(was) - usize::from(p.is_thinned());
     }
 
     fn close(&mut self, summaries: &mut Vec<WindowSummary>) {
@@ -343,6 +391,11 @@ impl Aggregator {
         tally
     }
 
+    /// What it has given up under pressure or for want of room.
+    pub fn given(&self) -> Given {
+        self.given
+    }
+
     /// Open spans held now.
     pub fn open_spans(&self) -> usize {
         self.open
@@ -359,5 +412,9 @@ fn add(summary: &mut RedSummary, span: &SpanRecord, hash: TraceHash) {
         summary.failed_weight = summary.failed_weight.saturating_add(weight);
     }
     summary.halves[hash.half()].record(span.duration(), weight);
-    summary.offer(Exemplar { hash: hash.0, trace: span.trace, duration_ns: span.duration() });
+}
+
+/// What a span by itself says of its trace's worth.
+fn is_precious(span: &SpanRecord) -> bool {
+    span.status == StatusCode::Error || span.flags & span_flags::LINKED != 0
 }

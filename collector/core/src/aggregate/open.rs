@@ -20,8 +20,9 @@ pub struct OpenSpan {
     pub packed: u64,
     pub red: RedId,
     pub weight: Weight,
-    /// Log milliseconds of arrival, modulo 2^32; compared only within one horizon.
-    arrival_ms: u32,
+    /// Log milliseconds of arrival (27 bits: a day and a half; compared only within one horizon) and, above
+    /// them, whether its trace is precious, and the level that it was kept at.
+    arrived: u32,
     /// Where its bytes begin in its log entry.
     pub offset: u32,
 }
@@ -31,6 +32,11 @@ const DURATION_BITS: u32 = 47;
 /// Bits of the tags below a query's fingerprint.
 const KIND_BITS: u32 = 7;
 const MILLISECOND: u64 = 1_000_000;
+const ARRIVAL: u32 = (1 << 27) - 1;
+const PRECIOUS: u32 = 1 << 27;
+const LEVEL_AT: u32 = 28;
+/// Most halvings that a span may stand for.
+pub const MOST_LEVEL: u32 = 15;
 
 impl OpenSpan {
     /// From a recorded span; durations above 24 h have been refused at the door.
@@ -45,7 +51,7 @@ impl OpenSpan {
             packed: duration | tags << DURATION_BITS,
             red,
             weight: s.weight,
-            arrival_ms: (arrival.0 / MILLISECOND) as u32,
+            arrived: (arrival.0 / MILLISECOND) as u32 & ARRIVAL,
             offset: s.offset,
         }
     }
@@ -60,6 +66,28 @@ impl OpenSpan {
     /// Fingerprint of its query and values; 0 = not known.
     pub fn query(&self) -> u16 {
         (self.tags() >> KIND_BITS) as u16
+    }
+
+    /// The same, of a trace that is worth more than others: failed, slow or linked.
+    pub fn precious(mut self, is: bool) -> Self {
+        self.arrived = self.arrived & !PRECIOUS | if is { PRECIOUS } else { 0 };
+        self
+    }
+
+    /// Whether its trace is worth more than others.
+    pub fn is_precious(&self) -> bool {
+        self.arrived & PRECIOUS != 0
+    }
+
+    /// Halvings of traces that it stands for: it weighs 2^level.
+    pub fn level(&self) -> u32 {
+        self.arrived >> LEVEL_AT & MOST_LEVEL
+    }
+
+    /// Raises the level to `level`; it never falls.
+    pub fn raise(&mut self, level: u32) {
+        let level = level.min(MOST_LEVEL).max(self.level());
+        self.arrived = self.arrived & !(MOST_LEVEL << LEVEL_AT) | level << LEVEL_AT;
     }
 
     fn tags(&self) -> u64 {
@@ -88,7 +116,7 @@ impl OpenSpan {
 
     /// Nanoseconds since it arrived, to the millisecond.
     pub fn age(&self, now: Timestamp) -> u64 {
-        u64::from(((now.0 / MILLISECOND) as u32).wrapping_sub(self.arrival_ms)) * MILLISECOND
+        u64::from(((now.0 / MILLISECOND) as u32).wrapping_sub(self.arrived) & ARRIVAL) * MILLISECOND
     }
 }
 
@@ -118,5 +146,17 @@ mod tests {
         assert_eq!((o.duration(), o.kind()), (86_400 * SECOND, SpanKind::Consumer));
         assert_eq!((o.failed(), o.category()), (true, SpanCategory::Wait));
         assert_eq!(o.age(Timestamp(8 * SECOND)), 5 * SECOND);
+        let mut marked = o.precious(true);
+        marked.raise(9);
+        marked.raise(3);
+        assert_eq!((marked.level(), marked.is_precious()), (9, true));
+        assert_eq!((marked.duration(), marked.category()), (o.duration(), o.category()));
+        let asked = marked.with_query(Content::QUERIES);
+        assert_eq!(
+            (asked.query(), asked.level(), asked.is_precious()),
+            (Content::QUERIES, 9, true)
+        );
+        assert_eq!((asked.kind(), asked.age(Timestamp(8 * SECOND))), (o.kind(), 5 * SECOND));
+        assert_eq!((o.level(), o.is_precious()), (0, false));
     }
 }

@@ -1,13 +1,15 @@
 //! Where open spans lie until their traces are settled: 256 hash partitions, visited in turn.
 //!
-//! When the budget of a partition is full, a hash-chosen half of its traces stays open and stands
-//! for both halves by weight; RED has seen every span already. No trace is evaluated here.
+//! When the budget of a partition is full, or the road is under pressure ([`Step`]), a hash-chosen part of the
+//! traces stays open and stands for the rest by weight: plain traces first, those that failed, were slow or
+//! have links last. RED has seen every span already. No trace is evaluated here.
 
 use super::group::Scratch;
-use super::open::OpenSpan;
+use super::open::{MOST_LEVEL, OpenSpan};
 use crate::hash::IdHash;
-use longpole_model::signal::{Timestamp, TraceId};
-use std::collections::HashMap;
+use crate::shed::Step;
+use longpole_model::signal::{Given, Timestamp, TraceId};
+use std::collections::{HashMap, HashSet};
 
 /// One of the 256 partitions.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +17,9 @@ pub struct Partition {
     /// Open spans and, behind them, room for more.
     cells: Vec<OpenSpan>,
     len: usize,
-    /// Traces kept: those with `level` zero bits in their hash; each stands for 2^level.
-    level: u32,
+    /// Of plain and of precious traces those are kept whose hash has so many zero bits; each stands for
+    /// 2^level.
+    levels: [u32; 2],
     /// Hashes of traces evaluated, with the time, until nothing of them can be under way.
     evaluated: HashMap<u64, Timestamp, IdHash>,
 }
@@ -25,18 +28,21 @@ pub struct Partition {
 pub struct Settled<'a> {
     /// Its spans, by span id.
     pub spans: &'a mut [OpenSpan],
-    /// Factor on every weight, because of traces that could not be kept: 2^level.
-    pub scale_bits: u32,
     /// Whether part of this trace was evaluated earlier.
     pub remains: bool,
 }
 
-impl Partition {
-    fn keeps(&self, trace: TraceId) -> bool {
-        // Bits 9.. : independent of partition (0-7), placebo half (8) and shard (32-63) up to 2^23.
-        (trace.hash().0 >> 9) & ((1 << self.level) - 1) == 0
-    }
+// Bits 9.. : independent of partition (0-7), placebo half (8) and shard (32-63) up to 2^23.
+fn keeps(trace: TraceId, level: u32) -> bool {
+    (trace.hash().0 >> 9) & ((1 << level) - 1) == 0
+}
 
+fn lost(precious: bool) -> Given {
+    let n = u64::from(precious);
+    Given { plain: 1 - n, precious: n, exemplars: 0 }
+}
+
+impl Partition {
     /// Reads the cell of the span after next `ahead`: what is written there soon is then on its way
     /// from memory, many cells at a time. The value means nothing.
     #[inline]
@@ -44,37 +50,65 @@ impl Partition {
         self.cells.get(self.len + ahead).map_or(0, |cell| cell.offset)
     }
 
-    /// Appends a span; gives back how many spans were given up to stay within `budget`.
+    /// Appends a span; gives back what was given up to stay within `budget`.
     #[inline]
-    pub fn push(&mut self, span: OpenSpan, budget: usize) -> u64 {
-        if self.level > 0 && !self.keeps(span.trace) {
-            return 1;
+    pub fn push(&mut self, mut span: OpenSpan, budget: usize, step: Step) -> Given {
+        let precious = span.is_precious();
+        let [plain, rare] = self.levels;
+        let level = if precious { rare.max(step.precious()) } else { plain.max(step.plain()) };
+        if level > 0 {
+            if !keeps(span.trace, level) {
+                return lost(precious);
+            }
+            span.raise(level);
         }
         if self.len == self.cells.len() {
             self.cells.resize((self.len * 3 / 2).max(64), OpenSpan::default());
         }
         self.cells[self.len] = span;
         self.len += 1;
-        if self.len > budget.max(1) { self.give_up(budget.max(1)) } else { 0 }
+        if self.len > budget.max(1) { self.give_up(budget.max(1)) } else { Given::default() }
     }
 
     #[cold]
-    fn give_up(&mut self, budget: usize) -> u64 {
-        let before = self.len;
-        while self.len > budget && self.level < 20 {
-            self.level += 1;
-            let mut kept = 0;
-            for i in 0..self.len {
-                if self.keeps(self.cells[i].trace) {
-                    self.cells[kept] = self.cells[i];
+    fn give_up(&mut self, budget: usize) -> Given {
+        let mut given = Given::default();
+        // A trace is precious as a whole.
+        let spans = &mut self.cells[..self.len];
+        let precious = spans.iter().filter(|s| s.is_precious()).map(|s| s.trace.hash().0);
+        let precious: HashSet<u64, IdHash> = precious.collect();
+        spans.iter_mut().for_each(|s| *s = s.precious(precious.contains(&s.trace.hash().0)));
+        for class in [false, true] {
+            let at = usize::from(class);
+            while self.len > budget && self.levels[at] < MOST_LEVEL {
+                self.levels[at] += 1;
+                let level = self.levels[at];
+                let mut kept = 0;
+                for i in 0..self.len {
+                    let mut span = self.cells[i];
+                    if span.is_precious() == class {
+                        if !keeps(span.trace, level) {
+                            given.add(lost(class));
+                            continue;
+                        }
+                        span.raise(level);
+                    }
+                    self.cells[kept] = span;
                     kept += 1;
                 }
+                self.len = kept;
             }
-            self.len = kept;
         }
         // One giant trace: nothing left to halve.
+        let over = self.cells.get(budget..self.len).unwrap_or_default();
+        over.iter().for_each(|s| given.add(lost(s.is_precious())));
         self.len = self.len.min(budget);
-        (before - self.len) as u64
+        given
+    }
+
+    /// Whether it keeps less than all.
+    pub fn is_thinned(&self) -> bool {
+        self.levels != [0, 0]
     }
 
     /// Number of open spans.
@@ -88,13 +122,14 @@ impl Partition {
         &mut self,
         now: Timestamp,
         (settle, horizon): (u64, u64),
+        budget: usize,
         flush: bool,
         scratch: &mut Scratch,
         mut evaluate: impl FnMut(Settled<'_>),
     ) {
         self.evaluated.retain(|_, at| now.since(*at) < horizon);
         if self.len == 0 {
-            self.level = 0;
+            self.levels = [0, 0];
             return;
         }
         let spans = &mut self.cells[..self.len];
@@ -107,10 +142,12 @@ impl Partition {
             spans.sort_unstable_by_key(|s| (s.span.as_u64(), s.start, s.packed, s.red));
             let hash = group.trace.hash().0;
             let remains = self.evaluated.insert(hash, now).is_some();
-            evaluate(Settled { spans, scale_bits: self.level, remains });
+            evaluate(Settled { spans, remains });
         }
-        if self.len == 0 {
-            self.level = 0;
+        if 2 * self.len < budget {
+            // What was given up first comes back last.
+            let at = usize::from(self.levels[1] > 0);
+            self.levels[at] = self.levels[at].saturating_sub(1);
         }
         if self.cells.len() > 1024.max(4 * self.len) {
             self.cells.truncate(1024.max(2 * self.len));
@@ -141,33 +178,89 @@ mod tests {
         let seen = |p: &mut Partition, s: u64| {
             let mut n = Vec::new();
             let (now, times) = (Timestamp(s * SECOND), (5 * SECOND, 60 * SECOND));
-            p.visit(now, times, false, &mut Scratch::default(), |t| {
+            p.visit(now, times, 999, false, &mut Scratch::default(), |t| {
                 n.push((t.spans.len(), t.remains));
             });
             n
         };
         for s in 0..13 {
-            p.push(OpenSpan::new(&span(1, s), RedId(0), Timestamp(u64::from(s) * 4 * SECOND)), 99);
+            p.push(
+                OpenSpan::new(&span(1, s), RedId(0), Timestamp(u64::from(s) * 4 * SECOND)),
+                99,
+                Step::default(),
+            );
         }
         assert_eq!(seen(&mut p, 52), [], "the last one came 4 s ago");
-        p.push(OpenSpan::new(&span(1, 77), RedId(0), Timestamp(56 * SECOND)), 99);
+        p.push(OpenSpan::new(&span(1, 77), RedId(0), Timestamp(56 * SECOND)), 99, Step::default());
         assert_eq!(seen(&mut p, 60), [(14, false)], "the first one came 60 s ago");
-        p.push(OpenSpan::new(&span(1, 78), RedId(0), Timestamp(60 * SECOND)), 99);
+        p.push(OpenSpan::new(&span(1, 78), RedId(0), Timestamp(60 * SECOND)), 99, Step::default());
         assert_eq!(seen(&mut p, 65), [(1, true)], "known to be remains");
     }
 
-    #[test]
-    fn a_full_partition_keeps_a_weighted_share_of_whole_traces() {
-        let mut p = Partition::default();
-        let mut given_up = 0;
-        for t in 0..4000u32 {
+    fn traces(n: u32, precious: impl Fn(u32) -> bool) -> Vec<OpenSpan> {
+        let one = |t: u32| {
             let mut s = span(1, 1);
             s.trace.0[8..12].copy_from_slice(&t.to_be_bytes());
-            given_up += p.push(OpenSpan::new(&s, RedId(0), Timestamp(0)), 1000);
+            OpenSpan::new(&s, RedId(0), Timestamp(0)).precious(precious(t))
+        };
+        (0..n).map(one).collect()
+    }
+
+    fn stands_for(p: &Partition, precious: bool) -> u64 {
+        let spans = p.cells[..p.len].iter().filter(|s| s.is_precious() == precious);
+        spans.map(|s| 1 << s.level()).sum()
+    }
+
+    #[test]
+    fn a_full_partition_keeps_a_weighted_share_of_whole_traces_and_all_failed_ones() {
+        let mut p = Partition::default();
+        let mut given = Given::default();
+        for s in traces(4_000, |t| t % 20 == 0) {
+            given.add(p.push(s, 1_000, Step::default()));
         }
-        assert_eq!(given_up as usize + p.len(), 4000);
-        assert!(p.len() <= 1000 && p.level >= 2);
-        let stands_for = p.len() << p.level;
-        assert!((3000..5000).contains(&stands_for), "{stands_for}");
+        assert_eq!(given.spans() as usize + p.len(), 4_000);
+        assert!(p.len() <= 1_000 && p.is_thinned());
+        assert_eq!((given.precious, stands_for(&p, true)), (0, 200));
+        assert!((3_000..4_600).contains(&stands_for(&p, false)), "{}", stands_for(&p, false));
+        // When even they are too many, they are thinned by the same rule.
+        for s in traces(4_000, |_| true) {
+            given.add(p.push(s, 1_000, Step::default()));
+        }
+        assert!(given.precious > 0 && p.len() <= 1_000);
+    }
+
+    #[test]
+    fn under_pressure_fewer_stay_open_and_stand_for_all() {
+        for number in 1..=Step::MOST {
+            let (mut p, step) = (Partition::default(), Step::new(number));
+            let mut given = Given::default();
+            for s in traces(40_000, |t| t % 10 == 0) {
+                given.add(p.push(s, 99_999, step));
+            }
+            assert_eq!(given.spans() as usize + p.len(), 40_000);
+            let near = |n: u64, of: u64| n.abs_diff(of) * 8 < of;
+            assert!(near(stands_for(&p, false), 36_000), "{}", stands_for(&p, false));
+            assert!(near(stands_for(&p, true), 4_000), "{}", stands_for(&p, true));
+            assert_eq!(given.precious > 0, number == Step::MOST);
+            assert!(!p.is_thinned(), "the pressure is not its own");
+        }
+    }
+
+    #[test]
+    fn what_is_thinned_comes_back_when_there_is_room() {
+        let mut p = Partition::default();
+        for s in traces(4_000, |_| false) {
+            p.push(s, 1_000, Step::default());
+        }
+        assert!(p.is_thinned());
+        let mut rounds = 0;
+        while p.is_thinned() {
+            let late = Timestamp(70 * SECOND);
+            p.push(OpenSpan::new(&span(9, 1), RedId(0), late), 1_000, Step::default());
+            let times = (5 * SECOND, 60 * SECOND);
+            p.visit(late, times, 1_000, false, &mut Scratch::default(), |_| {});
+            rounds += 1;
+            assert!(rounds < 10, "it never comes back while something is open");
+        }
     }
 }

@@ -100,7 +100,7 @@ impl Evaluator {
         let segments = begin.count() as u64;
         tally.segments += segments;
         tally.rootless += if rooted { 0 } else { segments };
-        self.emit(spans, names, trace.scale_bits, out);
+        self.emit(spans, names, out);
     }
 
     /// Site, root and segment of every span.
@@ -193,9 +193,9 @@ impl Evaluator {
         if self.rows[above].entire { row.stretch } else { row.local_stretch }
     }
 
-    fn emit(&mut self, spans: &[OpenSpan], names: &[RedRow], scale_bits: u32, out: &mut impl Rows) {
+    fn emit(&mut self, spans: &[OpenSpan], names: &[RedRow], out: &mut impl Rows) {
         for (i, s) in spans.iter().enumerate() {
-            let weight = u64::from(s.weight.0) << scale_bits;
+            let weight = u64::from(s.weight.0) << s.level();
             let Row { site, root: at, segment: above, whole, .. } = self.rows[i];
             let (at, above) = (at as usize, above as usize);
             let entry = self.rows[above].entry;

@@ -3,6 +3,7 @@
 //! Made once, before the split; every shard reads its own part and changes nothing.
 
 use crate::catalog::{Mapped, RedRow};
+use crate::shed::Step;
 use longpole_model::signal::{Batch, SpanRecord, Tally, Timestamp};
 use std::ops::Range;
 
@@ -24,6 +25,8 @@ pub struct Work {
     pub counts: u32,
     /// When it arrived; in recordings, the greatest end so far.
     pub arrival: Timestamp,
+    /// What of it is given up.
+    pub step: Step,
 }
 
 impl Work {

@@ -6,6 +6,7 @@ use super::Settings;
 use crate::aggregate::{Clock, Dealt, STEP, Work};
 use crate::catalog::{Captured, Catalog, Interner, Stored};
 use crate::memo::Seed;
+use crate::shed::Step;
 use longpole_model::signal::{Batch, Reason, Rejections, Tally, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub struct Intake {
     step: u64,
     /// Windows that end before or here have been closed.
     closed: Timestamp,
+    /// What is given up of requests from now on.
+    shedding: Step,
 }
 
 impl Intake {
@@ -59,7 +62,13 @@ impl Intake {
             told: 0,
             step: 0,
             closed: Timestamp(0),
+            shedding: Step::default(),
         }
+    }
+
+    /// Gives up less or more of what comes from now on.
+    pub fn shed(&mut self, step: Step) {
+        self.shedding = step;
     }
 
     /// Where it stands in the log: names and time. Counters of unreadable requests are not in it.
@@ -122,7 +131,7 @@ impl Intake {
             (None, Some(series)) => series.id.0 % self.shards,
             (None, None) => 0,
         };
-        Work { batch, mapped, news, dealt, mended, counts, arrival }
+        Work { batch, mapped, news, dealt, mended, counts, arrival, step: self.shedding }
     }
 
     /// Prepares a request of which nothing is recorded: it has been here (`reason` is `None`), or is refused

@@ -11,7 +11,7 @@ use super::snapshot::usage;
 use crate::catalog::Catalog;
 use longpole_model::finding::{Connection, EdgeTotal, RedTotal, Totals, USER};
 use longpole_model::signal::{
-    Category, EdgeCounters, OperationId, SiteCounters, SiteKey, SpanKind,
+    Category, EdgeCounters, Given, OperationId, SiteCounters, SiteKey, SpanKind,
 };
 use std::collections::BTreeMap;
 
@@ -38,6 +38,7 @@ pub fn totals(
         tally: gross.tally,
         windows: analyst.history().windows(),
         open_spans,
+        given: Given::default(),
         history_bytes: analyst.history().bytes() as u64,
         history_dropped: analyst.history().dropped(),
         placebo: analyst.watch().placebo(),

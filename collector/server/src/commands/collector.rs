@@ -4,7 +4,7 @@ use super::{CommandError, exit};
 use crate::collector::{Collector, Folder, Setup};
 use crate::config::{self, Config, Durability, Log, LogFormat, LogLevel, Overrides};
 use crate::ingest::otlp::DecodeLimits;
-use crate::{redis, secret, specialists};
+use crate::{memory, redis, secret, specialists};
 use longpole_core::engine::Settings;
 use longpole_core::limits::Limits;
 use std::path::Path;
@@ -29,12 +29,13 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
     })?;
     let config = loaded.config;
     log(config.log);
-    let limits = Limits {
+    let mut limits = Limits {
         window: nanos(config.window),
         lateness: nanos(config.lateness),
         horizon: nanos(config.horizon),
         ..Limits::default()
     };
+    memory::deal(config.memory, &mut limits);
     let setup = Setup {
         grpc: config.grpc,
         http: config.http,

@@ -16,6 +16,7 @@ impl Default for Config {
             data: None,
             durability: Durability::Auto,
             journal_bytes: 8 << 30,
+            memory: crate::memory::of_machine(),
             shards: u32::try_from(cores.min(8)).unwrap_or(8),
             window: Duration::from_secs(10),
             lateness: Duration::from_secs(15),

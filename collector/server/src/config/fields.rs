@@ -109,6 +109,16 @@ pub(super) const FIELDS: &[Field] = &[
         slot: Slot::Bytes(|c| &mut c.journal_bytes, 1 << 20, 1 << 50),
     },
     Field {
+        key: "memory",
+        env: Some("LONGPOLE_MEMORY"),
+        flag: Some(("--memory", |o| o.memory.as_deref())),
+        // Of the machine: see `Config::default`.
+        default: "",
+        doc: "Memory that the process may take; by default nine tenths of its control group's limit, at \
+              most 2GiB.",
+        slot: Slot::Bytes(|c| &mut c.memory, crate::memory::LEAST, 1 << 50),
+    },
+    Field {
         key: "shards",
         env: Some("LONGPOLE_SHARDS"),
         flag: Some(("--shards", |o| o.shards.as_deref())),

@@ -50,7 +50,7 @@ fn the_defaults_are_those_of_the_table() {
 #[test]
 fn a_flag_beats_the_environment_beats_the_file() {
     let file = "shards: 2\nwindow: 20s\nlateness: 20s\nmetrics: {dialects: [tempo, otel]}\n\
-                data: 007\ngrpc: ${HOST:-127.0.0.1}:${PORT}\n";
+                data: 007\ngrpc: ${HOST:-127.0.0.1}:${PORT}\nmemory: 1GiB\n";
     let env = [
         ("LONGPOLE_WINDOW", "30s"),
         ("LONGPOLE_LATENESS", "500ms"),
@@ -69,8 +69,8 @@ fn a_flag_beats_the_environment_beats_the_file() {
     insta::assert_snapshot!(show_origins(&loaded));
     let rows = show_origins_json(&loaded);
     assert_eq!(rows[0]["origin"]["variables"], serde_json::json!(["HOST", "PORT"]));
-    assert_eq!(rows[7]["origin"], serde_json::json!({"from": "env", "name": "LONGPOLE_WINDOW"}));
-    assert_eq!(rows[8]["origin"], serde_json::json!({"from": "flag", "name": "--lateness"}));
+    assert_eq!(rows[8]["origin"], serde_json::json!({"from": "env", "name": "LONGPOLE_WINDOW"}));
+    assert_eq!(rows[9]["origin"], serde_json::json!({"from": "flag", "name": "--lateness"}));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{AppendError, Entry, Log, Position, ReadError, Receipt, Record};
 use longpole_model::signal::Timestamp;
 use std::collections::VecDeque;
 
-/// Bytes of a memory log unless told otherwise.
+/// Bytes of a memory log unless told otherwise; see `Limits::log_bytes`.
 const CAP: usize = 64 << 20;
 /// Bytes counted for an entry beside its payload.
 const OVERHEAD: usize = 128;
@@ -21,6 +21,9 @@ pub struct MemoryLog {
     next: u64,
     stamp: Timestamp,
     evicted: u64,
+    /// Whether entries are held at all, and how many were not.
+    holds: bool,
+    given_up: u64,
 }
 
 impl Default for MemoryLog {
@@ -32,7 +35,30 @@ impl Default for MemoryLog {
 impl MemoryLog {
     /// A log of at most `cap` bytes.
     pub fn with_cap(cap: usize) -> Self {
-        Self { cap, bytes: 0, entries: VecDeque::new(), next: 0, stamp: Timestamp(0), evicted: 0 }
+        Self {
+            cap,
+            bytes: 0,
+            entries: VecDeque::new(),
+            next: 0,
+            stamp: Timestamp(0),
+            evicted: 0,
+            holds: true,
+            given_up: 0,
+        }
+    }
+
+    /// Holds entries, or (under pressure) none: what comes has a position and a stamp all the same.
+    pub fn hold(&mut self, holds: bool) {
+        self.holds = holds;
+        if !holds {
+            self.given_up += self.entries.len() as u64;
+            (self.entries, self.bytes) = (VecDeque::new(), 0);
+        }
+    }
+
+    /// Entries that were not held, because room was needed for other things.
+    pub fn given_up(&self) -> u64 {
+        self.given_up
     }
 
     /// Entries that had to go for newer ones.
@@ -65,6 +91,10 @@ impl Log for MemoryLog {
         self.stamp = self.stamp.max(now);
         let receipt = Receipt { position: Position(self.next), stamp: self.stamp };
         self.next += 1;
+        if !self.holds {
+            self.given_up += 1;
+            return Ok(receipt);
+        }
         self.bytes += bytes;
         self.entries.push_back(Entry { receipt, record });
         Ok(receipt)
@@ -126,6 +156,20 @@ mod tests {
         let huge = log.append(record(10_000), Timestamp(11));
         assert!(matches!(huge, Err(AppendError::TooLarge { .. })));
         assert_eq!(log.end(), Position(10), "a refused entry takes no position");
+    }
+
+    #[test]
+    fn under_pressure_it_holds_nothing_and_goes_on() {
+        let mut log = MemoryLog::default();
+        log.append(record(10), Timestamp(1)).expect("room");
+        log.hold(false);
+        let receipt = log.append(record(10), Timestamp(2)).expect("room");
+        assert_eq!((receipt.position, log.bytes(), log.given_up()), (Position(1), 0, 2));
+        assert_eq!(log.read(Position(1)), Err(ReadError::Gone(Position(1), Position(2))));
+        log.hold(true);
+        log.append(record(10), Timestamp(3)).expect("room");
+        assert_eq!(log.read(Position(2)).expect("held").receipt.stamp, Timestamp(3));
+        assert_eq!(log.evicted(), 0);
     }
 
     #[test]

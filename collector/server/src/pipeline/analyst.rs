@@ -15,7 +15,7 @@ use longpole_core::engine::snapshot::recent;
 use longpole_core::engine::totals::{Gross, Order, totals};
 use longpole_core::engine::{Align, Settings};
 use longpole_model::finding::{Change, Event, Investigation, Snapshot, Totals};
-use longpole_model::signal::{SECOND, Tally, WindowSummary};
+use longpole_model::signal::{Given, SECOND, Tally, WindowSummary};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -45,6 +45,7 @@ struct Question {
     answered: Vec<bool>,
     open: Gross,
     open_spans: u64,
+    given: Given,
     catalog: Arc<Catalog>,
     /// What shards said after their answers.
     held: Vec<Told>,
@@ -192,6 +193,7 @@ impl State {
             answered: vec![false; self.shards],
             open: Gross::new(pending),
             open_spans: 0,
+            given: Given::default(),
             catalog,
             held: Vec::new(),
         });
@@ -204,6 +206,7 @@ impl State {
         }
         question.open.merge(&peeked.open);
         question.open_spans += peeked.open_spans;
+        question.given.add(peeked.given);
         if let Some(answered) = question.answered.get_mut(shard) {
             *answered = true;
         }
@@ -213,7 +216,8 @@ impl State {
         let Some(mut question) = self.question.take() else { return };
         self.align.pending().for_each(|part| question.open.add(part));
         let (open, spans) = (question.open, question.open_spans);
-        let fresh = totals(&self.analyst, open, spans, &question.catalog, &mut self.order);
+        let mut fresh = totals(&self.analyst, open, spans, &question.catalog, &mut self.order);
+        fresh.given = question.given;
         let fresh = Arc::new(fresh);
         self.totals = Some((Instant::now(), Arc::clone(&fresh)));
         for reader in question.readers {

@@ -65,6 +65,11 @@ impl Budget {
         }
     }
 
+    /// How full it is.
+    pub fn thousandths(&self) -> u32 {
+        u32::try_from(self.used().saturating_mul(1_000) / self.cap.max(1)).unwrap_or(u32::MAX)
+    }
+
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Acquire)
     }

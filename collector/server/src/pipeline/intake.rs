@@ -9,6 +9,7 @@ use super::analyst::Told;
 use super::budget::Reserved;
 use super::gate::Gate;
 use super::marks::Laid;
+use super::pressure::Gauge;
 use super::queue::Queue;
 use super::shard::{Arrived, Job};
 use super::time::LogTime;
@@ -37,6 +38,7 @@ pub struct Doors {
     analyst: Arc<Queue<Told>>,
     /// How far all logs have come.
     pub time: LogTime,
+    pub(super) gauge: Arc<Gauge>,
 }
 
 pub(super) struct Ordered {
@@ -61,6 +63,7 @@ impl Doors {
         log: Kept,
         analyst: Arc<Queue<Told>>,
         state: Option<&State>,
+        gauge: Arc<Gauge>,
     ) -> Self {
         let gate = if log.is_durable() { Gate::Replaying } else { Gate::Open };
         let (intake, seen) = match state {
@@ -88,6 +91,7 @@ impl Doors {
             queues,
             analyst,
             time: LogTime::default(),
+            gauge,
         }
     }
 
@@ -212,9 +216,14 @@ impl Doors {
     /// back: read again, it would come first.
     pub fn tick(&self, now: Timestamp) {
         let mut ordered = self.ordered();
+        // What is read again is read as fast as it goes: a full queue is no pressure then.
+        let replaying = ordered.gate == Gate::Replaying;
+        let step = self.gauge.look(replaying || self.time.is_held());
+        ordered.intake.shed(step);
+        ordered.log.hold(step.holds_bytes());
         let dealt = !ordered.log.is_durable() || ordered.log.end() == Position(ordered.applied);
         if dealt
-            && ordered.gate != Gate::Replaying
+            && !replaying
             && let Some(tick) = ordered.intake.tick(self.time.at(now))
         {
             self.tell(&mut ordered, tick);

@@ -54,6 +54,23 @@ impl Kept {
         }
     }
 
+    /// Whether bytes of requests are held in memory for readers.
+    pub fn hold(&mut self, holds: bool) {
+        match self {
+            Self::Memory(log) => log.hold(holds),
+            // They are on the disk, and in nobody's way.
+            Self::Journal(_) => {}
+        }
+    }
+
+    /// Requests whose bytes were not held.
+    pub fn given_up(&self) -> u64 {
+        match self {
+            Self::Memory(log) => log.given_up(),
+            Self::Journal(_) => 0,
+        }
+    }
+
     /// The last stamp.
     pub fn stamp(&self) -> Timestamp {
         match self {

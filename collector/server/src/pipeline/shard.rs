@@ -2,10 +2,11 @@
 
 use super::analyst::Told;
 use super::budget::Reserved;
+use super::pressure::Gauge;
 use super::queue::Queue;
 use longpole_core::aggregate::{Aggregator, Work};
 use longpole_core::engine::Tick;
-use longpole_model::signal::Counters;
+use longpole_model::signal::{Counters, Given};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,12 +32,19 @@ pub struct Peeked {
     pub question: u64,
     pub open: Counters,
     pub open_spans: u64,
+    pub given: Given,
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Works until the queue is closed and empty.
-pub fn run(shard: usize, mut aggregator: Aggregator, queue: &Queue<Job>, analyst: &Queue<Told>) {
+pub fn run(
+    shard: usize,
+    mut aggregator: Aggregator,
+    queue: &Queue<Job>,
+    analyst: &Queue<Told>,
+    gauge: &Gauge,
+) {
     let mut jobs = Vec::new();
     let mut lively = false;
     while queue.take(&mut jobs, lively, PATIENCE) {
@@ -54,11 +62,13 @@ pub fn run(shard: usize, mut aggregator: Aggregator, queue: &Queue<Job>, analyst
                 }
                 Job::Peek(question) => {
                     let open_spans = aggregator.open_spans() as u64;
-                    let peeked = Peeked { question, open: aggregator.peek(), open_spans };
+                    let (open, given) = (aggregator.peek(), aggregator.given());
+                    let peeked = Peeked { question, open, open_spans, given };
                     analyst.push(Told::Peeked { shard, peeked: Box::new(peeked) });
                 }
             }
         }
+        gauge.holds(shard, aggregator.open_spans());
     }
     analyst.push(Told::Ended);
 }

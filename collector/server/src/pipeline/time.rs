@@ -48,6 +48,11 @@ impl LogTime {
         }
     }
 
+    /// Whether streams lead.
+    pub(super) fn is_held(&self) -> bool {
+        self.streams.load(Ordering::Acquire) != FREE
+    }
+
     /// A window that ends at `end` was judged.
     pub(super) fn close(&self, end: Timestamp) {
         self.closed.fetch_max(end.0, Ordering::AcqRel);

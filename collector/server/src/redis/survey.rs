@@ -39,6 +39,12 @@ pub enum Unfit {
         "it is a node of a Redis Cluster, which this version does not speak: use a Redis of its own"
     )]
     Cluster,
+    /// Who watches servers, and is none.
+    #[error(
+        "it is a Sentinel, which this version does not ask: give the address of the master, behind a name \
+         that moves with it"
+    )]
+    Sentinel,
     /// Not the master.
     #[error("it is a replica, which takes no writes: give the address of the master")]
     Replica,
@@ -104,6 +110,7 @@ pub fn examine(info: &str, accept: bool) -> Result<Server, Unfit> {
     }
     match (of("redis_mode"), of("role")) {
         ("cluster", _) => return Err(Unfit::Cluster),
+        ("sentinel", _) => return Err(Unfit::Sentinel),
         (_, "slave") => return Err(Unfit::Replica),
         _ => {}
     }
@@ -224,5 +231,7 @@ mod tests {
         assert_eq!(of(&info("7.0.0", "noeviction", "role:slave\r\n"), true), Unfit::Replica);
         let cluster = info("7.0.0", "noeviction", "").replace("standalone", "cluster");
         assert_eq!(of(&cluster, true), Unfit::Cluster);
+        let sentinel = cluster.replace("cluster", "sentinel");
+        assert_eq!(of(&sentinel, true), Unfit::Sentinel);
     }
 }

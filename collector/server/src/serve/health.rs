@@ -23,7 +23,7 @@ pub async fn alive() -> &'static str {
 pub async fn ready(State(web): State<Web>) -> (StatusCode, Json<Value>) {
     let draining = web.draining.load(Ordering::Acquire);
     let engine = tokio::time::timeout(ANSWER, web.pipeline.ask(|_| ())).await;
-    let filled = web.pipeline.queued_bytes() as f64 / crate::pipeline::QUEUE_BYTES as f64;
+    let filled = web.pipeline.filled();
     let gate = web.pipeline.gate();
     let failing = match &gate {
         Gate::Failing(why) => &**why,
@@ -57,5 +57,7 @@ pub async fn ready(State(web): State<Web>) -> (StatusCode, Json<Value>) {
         (false, None) => "none",
     };
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(json!({ "ready": ready, "checks": list, "durability": kept })))
+    let step = web.pipeline.shedding().0.number();
+    let told = json!({ "ready": ready, "checks": list, "durability": kept, "shedding_step": step });
+    (code, Json(told))
 }

@@ -46,6 +46,9 @@ fn catch(web: &Web) {
     let (now, kept) = (web.pipeline.now(), &web.own.kept);
     let (evicted, journal) = web.pipeline.log_figures();
     catch_up(&web.own.evicted, evicted);
+    let (step, not_held) = web.pipeline.shedding();
+    web.own.shedding.set(step.number().into());
+    catch_up(&web.own.not_held, not_held);
     if let Some(journal) = journal {
         kept.journal_bytes.set(signed(journal.bytes));
         kept.journal_segments.set(signed(journal.segments as u64));

@@ -1,7 +1,7 @@
 //! Everything counted since the process began, open windows included: what a scrape reads.
 
 use super::{PlaceboRow, UseRow};
-use crate::signal::{EdgeCounters, Operation, RedCounters, Tally};
+use crate::signal::{EdgeCounters, Given, Operation, RedCounters, Tally};
 use std::sync::Arc;
 
 /// Totals; no counter among them ever goes back.
@@ -19,6 +19,8 @@ pub struct Totals {
     pub windows: u64,
     /// Spans held open until their traces are settled.
     pub open_spans: u64,
+    /// What was given up under pressure.
+    pub given: Given,
     /// Bytes that closed windows hold.
     pub history_bytes: u64,
     /// Closed windows that went before their time, because these were too many bytes.

@@ -112,6 +112,8 @@ pub mod span_flags {
     pub const REMOTE_PARENT: u8 = 1;
     /// The sender said "sampled" but gave no weight although the service samples.
     pub const NO_WEIGHT: u8 = 2;
+    /// It links to other spans.
+    pub const LINKED: u8 = 4;
 }
 
 /// One span as the road carries it.

@@ -88,6 +88,11 @@ pub(super) fn examine(at: SocketAddr, s: &Scrape, services: &serde_json::Value) 
     let behind = s.sum("longpole_overloaded_requests_total", &[]);
     let fix = "the collector is behind: fewer spans (sampling), or more collectors";
     check(behind == 0.0, format!("{behind} requests were told to come back"), fix);
+    let step = s.sum("longpole_shedding_step", &[]);
+    let shed = s.sum("longpole_shed_items_total", &[]);
+    let fix = "memory is short, or the collector behind: raise --memory, sample, or add collectors; \
+               longpole_shed_items_total{what} says what went. RED counts are whole";
+    check(step == 0.0, format!("shedding step {step}; {shed} items were given up so far"), fix);
     let folded = s.sum("longpole_overflow_items_total", &[]);
     let fix = "too many names: set http.route (or another low-cardinality name)";
     check(folded == 0.0, format!("{folded} items folded into overflow series"), fix);

@@ -70,6 +70,7 @@ struct Said<'a> {
     start: u64,
     end: u64,
     flags: u32,
+    linked: bool,
     status: StatusCode,
     events: Told<'a>,
 }
@@ -142,6 +143,7 @@ impl<'a> Walk<'a, '_> {
                 (11, Value::Bytes(message)) => {
                     event(message, &mut self.budget, &mut said.events)?;
                 }
+                (13, Value::Bytes(_)) => said.linked = true,
                 (15, Value::Bytes(message)) => read_status(message, &mut said.status)?,
                 (16, Value::Fixed32(bits)) => said.flags = bits,
                 (1..=9 | 11 | 13 | 15 | 16, value) if !matches!(value, Value::Bytes(_)) => {
@@ -213,7 +215,8 @@ impl<'a> Walk<'a, '_> {
             status: status(said.status, said.kind, &self.known),
             category,
             flags: if remote { span_flags::REMOTE_PARENT } else { 0 }
-                | if unweighted { span_flags::NO_WEIGHT } else { 0 },
+                | if unweighted { span_flags::NO_WEIGHT } else { 0 }
+                | if said.linked { span_flags::LINKED } else { 0 },
         };
         self.attributes(said);
         let place = self.batch.spans.len() as u32;

@@ -1,0 +1,69 @@
+//! What the process may take of memory, and who gets how much of it.
+//!
+//! Shares are bounds on what grows with load; the rest (a third and more) is for open windows, names, requests
+//! being read, and what an allocator keeps. What happens when a share is full is told where it is used.
+
+use longpole_core::limits::Limits;
+
+/// Above this nothing gets more.
+const MOST: u64 = 2 << 30;
+/// Less is not worth trying.
+pub const LEAST: u64 = 64 << 20;
+/// What a control group's limit leaves to others, as a part of it.
+const LEFT: u64 = 10;
+/// Bytes of an open span, with what its table has in reserve.
+const OPEN_SPAN: u64 = 96;
+
+/// Where a control group says its limit; version 2, then 1.
+const FILES: [&str; 2] =
+    ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+
+/// What there is unless somebody says: nine tenths of the control group's limit, at most 2 GiB.
+pub fn of_machine() -> u64 {
+    let limit = FILES.iter().find_map(|file| limit(&std::fs::read_to_string(file).ok()?));
+    limit.map_or(MOST, |limit| (limit - limit / LEFT).clamp(LEAST, MOST))
+}
+
+/// The limit that a file's text says; a control group without one says `max`, or a number that no machine has.
+fn limit(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|n| *n > 0 && *n < 1 << 50)
+}
+
+/// Deals `bytes` out.
+pub fn deal(bytes: u64, limits: &mut Limits) {
+    let share =
+        |part: u64, most: usize| usize::try_from(bytes / part).map_or(most, |n| n.min(most));
+    let most = Limits::default();
+    limits.queue_bytes = share(8, most.queue_bytes);
+    limits.log_bytes = share(16, most.log_bytes);
+    limits.open_spans = share(5 * OPEN_SPAN, most.open_spans);
+    limits.history_bytes = share(8, most.history_bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_number_that_a_machine_may_have() {
+        assert_eq!(limit("536870912\n"), Some(512 << 20));
+        for text in ["max\n", "", "0", "9223372036854771712", "-1"] {
+            assert_eq!(limit(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn shares_leave_a_third_and_2_gib_are_what_there_ever_was() {
+        for bytes in [64 << 20, 512 << 20, 1 << 30, MOST] {
+            let mut l = Limits::default();
+            deal(bytes, &mut l);
+            let open = l.open_spans as u64 * OPEN_SPAN;
+            let all = (l.queue_bytes + l.log_bytes + l.history_bytes) as u64 + open;
+            assert!(all * 3 <= bytes * 2, "{all} of {bytes}");
+        }
+        let mut l = Limits::default();
+        deal(MOST, &mut l);
+        assert_eq!((l.queue_bytes, l.history_bytes), (128 << 20, 256 << 20));
+        assert!(of_machine() <= MOST);
+    }
+}

@@ -1,0 +1,105 @@
+//! Kinds of Redis that a collector is pointed at: by TLS it reads; a Sentinel and a node of a Cluster are refused at the
+//! start, with what to do instead.
+
+use crate::{Streams, say, some};
+use longpole_tests::binary;
+use longpole_tests::collector::{Collector, wait_until};
+use longpole_tests::foreign::{in_path, there};
+use longpole_tests::streams::{Producer, REQUIRED, Redis};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port()
+}
+
+fn refused(url: &str) -> (Option<i32>, String) {
+    let any = "127.0.0.1:0";
+    let doors = ["--redis", url, "--grpc", any, "--http", any, "--listen", any];
+    let out = binary::run(&[&["collector"][..], &doors].concat());
+    (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+#[test]
+fn redis_by_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::CommonName, "authority");
+    let key = KeyPair::generate().expect("a key");
+    let ca = CertifiedIssuer::self_signed(params, key).expect("an authority");
+    let key = KeyPair::generate().expect("a key");
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let params = CertificateParams::new(names).expect("parameters");
+    let certificate = params.signed_by(&key, &ca).expect("a certificate");
+    let (authority, key) = (file("ca.pem", ca.pem()), file("server.key", key.serialize_pem()));
+    let certificate = file("server.pem", certificate.pem());
+    let port = free_port().to_string();
+    let settings = ["--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+    let more = ["--tls-ca-cert-file", &authority, "--tls-auth-clients", "no"];
+    // Beside it a plain port, for the test's own writing.
+    let Some(redis) = Redis::start(&[&settings[..], &more].concat()) else { return };
+    Streams::rights(&redis);
+    let config = file("longpole.yaml", format!("redis:\n  ca_file: {authority}\n"));
+    let url = format!("rediss://longpole-collector:ink@localhost:{port}");
+    let collector = Collector::start(&["--config", &config, "--redis", &url]);
+    let mut producer = Producer::new(&redis, 9);
+    producer.spans(&redis, some(100));
+    wait_until(SOON, "what was written is read", || collector.account("spans") == 100);
+    collector.terminate();
+    // One whose certificate nobody vouches for is not read from, and the log says why.
+    let without = Collector::start(&["--redis", &url]);
+    wait_until(SOON, "the log says why", || {
+        let log = without.log().concat();
+        log.contains("certificate") || log.contains("UnknownIssuer")
+    });
+    assert_eq!(without.sum("longpole_redis_up", &[]), 0.0);
+    say(
+        "Redis by TLS: 100 spans read; without its authority's certificate nothing is, and the log says why",
+    );
+}
+
+#[test]
+fn a_node_of_a_cluster_is_refused_with_advice() {
+    let Some(redis) = Redis::start(&["--cluster-enabled", "yes"]) else { return };
+    let (code, told) = refused(&redis.url());
+    assert!(code.is_some_and(|c| c != 0), "{told}");
+    assert!(told.contains("Redis Cluster") && told.contains("does not speak"), "{told}");
+    say("Redis Cluster: a node is refused at the start, with what to use instead");
+}
+
+#[test]
+fn a_sentinel_is_refused_with_advice() {
+    if !there("redis-server", &in_path("redis-server"), REQUIRED) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (port, file) = (free_port(), folder.path().join("sentinel.conf"));
+    std::fs::write(&file, format!("port {port}\nbind 127.0.0.1\n")).expect("written");
+    let mut sentinel = Command::new(in_path("redis-server"))
+        .arg(&file)
+        .arg("--sentinel")
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    wait_until(SOON, "it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let by_scheme = refused(&format!("redis+sentinel://127.0.0.1:{port}/main"));
+    let by_address = refused(&format!("redis://127.0.0.1:{port}"));
+    let _ = sentinel.kill();
+    let _ = sentinel.wait();
+    for (code, told) in [by_scheme, by_address] {
+        assert!(code.is_some_and(|c| c != 0), "{told}");
+        assert!(told.contains("Sentinel"), "{told}");
+    }
+    say("Redis Sentinel: refused at the start, by its scheme and by its address");
+}

@@ -70,7 +70,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     if flow.category == Category::Own
         && let Some(c) = facts.lost_sight(service)
     {
-        strength *= 0.3;
+        strength *= super::visits::UNSEEN;
         seen.push(super::visits::unseen(facts, c));
     }
     // A store that sends its own telemetry is the culprit itself.

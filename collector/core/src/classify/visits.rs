@@ -13,6 +13,8 @@ const STOPPED: f64 = 0.7;
 /// Nanoseconds of a request above which its visits are not counted: a trace is put together when it was
 /// silent for five seconds, and what comes behind such a silence is missing in it.
 const TOO_LONG: f64 = 2.5e9;
+/// What is left of a cause that rests on calls which are not seen and are served all the same: not enough to be said.
+pub(super) const UNSEEN: f64 = 0.2;
 /// Visits that multiply by this are a pattern, not a mix.
 const MULTIPLIED: f64 = 3.0;
 
@@ -56,7 +58,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let mut evidence: Vec<Evidence> =
         worth_telling.map(|c| seen(facts, c, "stopped for part", Pattern::MissingCalls)).collect();
     if let Some(c) = facts.lost_sight(service) {
-        strength *= 0.3;
+        strength *= UNSEEN;
         evidence.push(unseen(facts, c));
     }
     Some(Hypothesis {

@@ -132,9 +132,17 @@ impl Builder {
     }
 
     /// The collector may change, for a while, what share of an operation's traces is recorded
-    /// (`LONGPOLE_CONTROL=sampling`). It can ask for nothing else, and for nothing where this is not set.
+    /// (`LONGPOLE_CONTROL=sampling`). It can ask for nothing that is not allowed here.
     pub fn controllable(mut self, controllable: bool) -> Self {
         self.chosen.controllable = controllable;
+        self
+    }
+
+    /// The collector may ask, once a minute at most, where this process's processor time goes, for at most a minute
+    /// (`LONGPOLE_CONTROL=profile`, or `sampling,profile`). It takes the signal `SIGPROF`.
+    #[cfg(feature = "profile")]
+    pub fn profilable(mut self, profilable: bool) -> Self {
+        self.chosen.profilable = profilable;
         self
     }
 

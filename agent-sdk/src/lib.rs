@@ -48,6 +48,7 @@ mod layer;
 mod local;
 mod metrics;
 mod orders;
+mod profile;
 mod propagation;
 mod raw;
 mod reader;

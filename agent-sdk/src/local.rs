@@ -10,7 +10,7 @@ use crate::ring::registry;
 use crate::ring::{Ring, Writer};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 /// Spans that ended before spans opened after them, of which a thread remembers what came before.
 const EARLY: usize = 64;
@@ -34,9 +34,11 @@ pub(crate) struct Scope {
 /// A thread's own.
 #[derive(Debug)]
 pub(crate) struct Local {
-    trace: Cell<u128>,
-    pub(crate) span: Cell<u64>,
-    pub(crate) flags: Cell<u32>,
+    /// Where it is. Atomics, for a signal handler of this very thread may read them; on all common processors
+    /// plain memory.
+    trace: [AtomicU64; 2],
+    span: AtomicU64,
+    flags: AtomicU32,
     /// Spans that ended too early, see [`Local::leave`].
     early: Cell<u32>,
     /// Odd; 0 = the thread has made no id yet.
@@ -53,9 +55,9 @@ pub(crate) struct Local {
 thread_local! {
     static LOCAL: Local = const {
         Local {
-            trace: Cell::new(0),
-            span: Cell::new(0),
-            flags: Cell::new(0),
+            trace: [AtomicU64::new(0), AtomicU64::new(0)],
+            span: AtomicU64::new(0),
+            flags: AtomicU32::new(0),
             early: Cell::new(0),
             counter: Cell::new(0),
             random: Cell::new(0),
@@ -82,7 +84,7 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> R {
 /// Whether the thread is in a trace that is recorded.
 #[inline(always)]
 pub(crate) fn sampled() -> bool {
-    with(|local| local.flags.get() & flag::SAMPLED != 0)
+    with(|local| local.flags() & flag::SAMPLED != 0)
 }
 
 impl Local {
@@ -125,9 +127,27 @@ impl Local {
         self.random.set(crate::id::random(&mut state));
     }
 
+    /// See [`flag`].
+    #[inline(always)]
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags.load(Ordering::Relaxed)
+    }
+
+    /// The thread goes on in another span of the same trace.
+    #[inline(always)]
+    pub(crate) fn go_on(&self, span: u64) {
+        self.span.store(span, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn span(&self) -> u64 {
+        self.span.load(Ordering::Relaxed)
+    }
+
     #[inline(always)]
     pub(crate) fn place(&self) -> Place {
-        Place { trace: self.trace.get(), span: self.span.get(), flags: self.flags.get() }
+        let [high, low] = [0, 1].map(|i| u128::from(self.trace[i].load(Ordering::Relaxed)));
+        Place { trace: high << 64 | low, span: self.span(), flags: self.flags() }
     }
 
     /// Where the thread is.
@@ -160,15 +180,24 @@ impl Local {
 
     #[inline(always)]
     fn set(&self, to: Place) {
-        self.trace.set(to.trace);
-        self.span.set(to.span);
-        self.flags.set(to.flags);
+        if cfg!(feature = "profile") {
+            // A signal between the stores below must not find the trace of one place and the span of another.
+            self.flags.store(0, Ordering::Relaxed);
+            compiler_fence(Ordering::SeqCst);
+        }
+        self.trace[0].store((to.trace >> 64) as u64, Ordering::Relaxed);
+        self.trace[1].store(to.trace as u64, Ordering::Relaxed);
+        self.span.store(to.span, Ordering::Relaxed);
+        if cfg!(feature = "profile") {
+            compiler_fence(Ordering::SeqCst);
+        }
+        self.flags.store(to.flags, Ordering::Relaxed);
     }
 
     /// A span of this thread ended: back to where the thread was before it. When spans that were opened
     /// after it are still open, the thread stays with them, and remembers where to go when they end.
     pub(crate) fn leave(&self, span: u64, before: Scope) {
-        if self.span.get() != span {
+        if self.span() != span {
             let noted = ENDED.try_with(|ended| {
                 let Ok(mut ended) = ended.try_borrow_mut() else { return 0 };
                 if ended.len() >= EARLY {
@@ -200,9 +229,9 @@ impl Local {
     /// As [`Local::leave`] for a child whose parent is where the thread was: the common road.
     #[inline(always)]
     pub(crate) fn leave_child(&self, span: u64, parent: u64) -> bool {
-        let straight = self.span.get() == span && self.early.get() == 0;
+        let straight = self.span() == span && self.early.get() == 0;
         if straight {
-            self.span.set(parent);
+            self.go_on(parent);
         }
         straight
     }

@@ -1,9 +1,13 @@
-//! Everything in this crate that needs `unsafe`: reading the processor's time stamp counter, and being told
-//! of a fork. The ring, the records and their decoding need none.
+//! Everything in this crate that needs `unsafe`: reading the processor's time stamp counter, being told
+//! of a fork, and what a profile needs of the system (`raw/profile`, only with that feature). The ring, the
+//! records and their decoding need none.
 //!
 //! What the readings mean is `clock`'s; what a fork changes is `local`'s.
 
 #![allow(unsafe_code)]
+
+#[cfg(all(feature = "profile", target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+pub(crate) mod profile;
 
 /// The time stamp counter, in ticks of a constant but unknown rate. `clock` decides whether it may be
 /// trusted.

@@ -334,7 +334,7 @@ impl Entered {
         if cfg!(feature = "off") {
             return Self::off();
         }
-        let flags = local::with(|local| local.flags.get()) & ASKED;
+        let flags = local::with(Local::flags) & ASKED;
         if flags == CHILD {
             Self::child(site, fill)
         } else if flags & (flag::PRESENT | flag::SAMPLED | flag::REMOTE) == flag::PRESENT {
@@ -349,7 +349,7 @@ impl Entered {
         let (above, span) = local::with(|local| {
             let above = local.place();
             let span = local.next_span();
-            local.span.set(span);
+            local.go_on(span);
             (above, span)
         });
         let open = Open {

@@ -41,25 +41,33 @@ pub(super) fn sizes(env: &Env<'_>) -> Sizes {
     }
 }
 
-/// As whom orders are taken, where the program or `LONGPOLE_CONTROL` allows them.
+/// As whom orders are taken, where the program or `LONGPOLE_CONTROL` allows any.
 pub(super) fn taker(
     chosen: &Chosen,
     env: &Env<'_>,
     resource: &[(String, String)],
 ) -> Option<Taker> {
-    let asked = env.text("LONGPOLE_CONTROL");
-    let allowed = match asked.as_deref() {
-        None => chosen.controllable,
-        Some("sampling") => true,
-        Some("none") => false,
-        Some(other) => {
-            warn(&format!("LONGPOLE_CONTROL={other:?} is not known (sampling, none); ignored"));
-            chosen.controllable
+    let (mut sampling, mut profile) = (chosen.controllable, chosen.profilable);
+    if let Some(asked) = env.text("LONGPOLE_CONTROL") {
+        (sampling, profile) = (false, false);
+        for what in asked.split(',').map(str::trim) {
+            match what {
+                "sampling" => sampling = true,
+                "profile" => profile = true,
+                "none" | "" => {}
+                other => warn(&format!(
+                    "LONGPOLE_CONTROL: {other:?} is not known (sampling, profile, none); ignored"
+                )),
+            }
         }
-    };
+    }
+    if profile && !crate::profile::possible() {
+        warn("a profile cannot be asked for: that needs the feature `profile`, on Linux on x86-64");
+        profile = false;
+    }
     let text = |key: &str| resource.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
     let (service, instance) = (text("service.name")?, text("service.instance.id")?);
-    allowed.then_some(Taker { service, instance })
+    (sampling || profile).then_some(Taker { service, instance, sampling, profile })
 }
 
 impl Builder {

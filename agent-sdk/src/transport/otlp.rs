@@ -2,6 +2,7 @@
 //! an answer means is `reply` and `grpc`.
 
 mod grpc;
+mod profile;
 mod reply;
 
 use super::parcel::Parcel;
@@ -120,6 +121,11 @@ impl Otlp {
         *request.headers_mut() = self.headers.clone();
         stamp(parcel, request.headers_mut());
         self.remote.iter().for_each(|r| r.say(request.headers_mut()));
+        self.exchange(request).await
+    }
+
+    /// One request and what its answer means.
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Outcome {
         let (head, body) = match self.http.request(request).await {
             Ok(answer) => answer.into_parts(),
             Err(why) => return failed(&why),

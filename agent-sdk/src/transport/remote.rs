@@ -1,27 +1,39 @@
-//! What a collector asks of this process in its answers: the share of traces recorded of an operation, for a while.
-//! Only where the program allows it (`LONGPOLE_CONTROL=sampling`); nothing else is listened to.
+//! What a collector asks of this process in its answers: the share of traces recorded of an operation, for a while,
+//! or a profile. Only what the program allows (`LONGPOLE_CONTROL=sampling,profile`); nothing else is listened to.
+//!
+//! A profile that was taken waits here for the transport's thread (`worker/profile`).
 
+use crate::profile::{self, PAUSE, Plan, Taken};
 use crate::sampler::rates;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use longpole_proto::order::{HEADER_ORDER, HEADER_REPORT, HEADER_TAKER, Order, Report, Taker};
+use longpole_proto::order::{Ask, HEADER_ORDER, HEADER_REPORT, HEADER_TAKER, Order, Report, Taker};
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// Operations whose share a collector may change at once.
 const MOST: usize = 64;
+/// Reports that wait to be told; the oldest go.
+const REPORTS: usize = 16;
 
 /// Orders that hold, and reports that are not told yet.
 #[derive(Debug)]
 pub(crate) struct Remote {
-    taker: HeaderValue,
+    taker: Taker,
+    name: HeaderValue,
     state: Mutex<State>,
+    /// Rung when a profile was taken.
+    pub taken: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     held: Vec<Held>,
     reports: VecDeque<Report>,
+    /// Until then no profile begins: one is being taken, or was just now.
+    busy: Option<Instant>,
+    ready: Option<Ready>,
 }
 
 #[derive(Debug)]
@@ -32,20 +44,38 @@ struct Held {
     until: Instant,
 }
 
+/// A profile on its way.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// The order.
+    pub id: u64,
+    /// As it is sent.
+    pub packed: bytes::Bytes,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Not before.
+    pub next: Instant,
+}
+
 impl Remote {
     /// For a process of this name; `None` when the name cannot be sent.
     pub fn new(taker: &Taker) -> Option<Self> {
-        let taker = HeaderValue::try_from(taker.write()).ok()?;
-        Some(Self { taker, state: Mutex::default() })
+        let name = HeaderValue::try_from(taker.write()).ok()?;
+        Some(Self { taker: taker.clone(), name, state: Mutex::default(), taken: Notify::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says who takes orders.
+    pub fn sign(&self, headers: &mut HeaderMap) {
+        headers.insert(HeaderName::from_static(HEADER_TAKER), self.name.clone());
+    }
+
     /// Says in a request who takes orders, and what became of the last.
     pub fn say(&self, headers: &mut HeaderMap) {
-        headers.insert(HeaderName::from_static(HEADER_TAKER), self.taker.clone());
+        self.sign(headers);
         let report = self.state().reports.front().map(Report::write);
         if let Some(report) = report.and_then(|r| HeaderValue::try_from(r).ok()) {
             headers.insert(HeaderName::from_static(HEADER_REPORT), report);
@@ -53,21 +83,78 @@ impl Remote {
     }
 
     /// Hears an answer: what was said has arrived, and there may be an order.
-    pub fn hear(&self, headers: &HeaderMap, now: Instant) {
+    pub fn hear(self: &Arc<Self>, headers: &HeaderMap, now: Instant) {
         let order = headers.get(HEADER_ORDER).and_then(|text| Order::read(text.to_str().ok()?));
-        let mut state = self.state();
-        state.reports.pop_front();
+        self.state().reports.pop_front();
         let Some(order) = order else { return };
-        let refused = state.follow(&order, now).err().map(str::to_owned);
-        state.reports.push_back(Report { id: order.id, refused });
+        let refused = self.follow(&order, now).err();
+        self.report(order.id, refused);
     }
 
-    /// Ends orders whose time is over; says when the next one's is.
+    /// To be told with the next request.
+    pub fn report(&self, id: u64, refused: Option<String>) {
+        let mut state = self.state();
+        if state.reports.len() >= REPORTS {
+            state.reports.pop_front();
+        }
+        state.reports.push_back(Report { id, refused });
+    }
+
+    fn follow(self: &Arc<Self>, order: &Order, now: Instant) -> Result<(), String> {
+        let length = Duration::from_secs(order.seconds.into());
+        match &order.ask {
+            Ask::Sampling { .. } if !self.taker.sampling => {
+                Err("the program does not allow it".to_owned())
+            }
+            Ask::Sampling { operation, share } => {
+                self.state().sample(operation, *share, now + length).map_err(str::to_owned)
+            }
+            Ask::Profile { .. } if !self.taker.profile => {
+                Err("the program does not allow it".to_owned())
+            }
+            Ask::Profile { rate } => {
+                let mut state = self.state();
+                if state.busy.is_some_and(|until| until > now) || state.ready.is_some() {
+                    let pause = PAUSE.as_secs();
+                    return Err(format!("one is being taken, or ended less than {pause} s ago"));
+                }
+                let (own, id) = (Arc::clone(self), order.id);
+                profile::begin(Plan { length, rate: *rate }, move |taken| own.took(id, taken))?;
+                state.busy = Some(now + length + PAUSE);
+                Ok(())
+            }
+        }
+    }
+
+    fn took(&self, id: u64, taken: Taken) {
+        match taken {
+            Ok(packed) => {
+                let next = Instant::now();
+                let ready = Ready { id, packed: packed.into(), tries: 0, next };
+                self.state().ready = Some(ready);
+                self.taken.notify_one();
+            }
+            Err(why) => self.report(id, Some(why)),
+        }
+    }
+
+    /// The profile that may be sent now.
+    pub fn ready(&self, now: Instant) -> Option<Ready> {
+        self.state().ready.take_if(|r| r.next <= now)
+    }
+
+    /// Puts one back that is to be tried again.
+    pub fn again(&self, ready: Ready) {
+        self.state().ready = Some(ready);
+    }
+
+    /// Ends orders whose time is over; says when something is to be done next.
     pub fn expire(&self, now: Instant) -> Option<Instant> {
         let mut state = self.state();
         let (over, held) = state.held.drain(..).partition(|h| h.until <= now);
         state.held = held;
-        let next = state.held.iter().map(|h| h.until).min();
+        let next =
+            state.held.iter().map(|h| h.until).chain(state.ready.iter().map(|r| r.next)).min();
         drop(state);
         let over: Vec<Held> = over;
         for held in over {
@@ -78,77 +165,23 @@ impl Remote {
 }
 
 impl State {
-    fn follow(&mut self, order: &Order, now: Instant) -> Result<(), &'static str> {
-        let until = now + Duration::from_secs(order.seconds.into());
-        let known = self.held.iter().position(|h| h.operation == order.operation);
+    fn sample(&mut self, operation: &str, share: f64, until: Instant) -> Result<(), &'static str> {
+        let known = self.held.iter().position(|h| h.operation == operation);
         let before = match known {
             Some(at) => self.held[at].before,
             None if self.held.len() >= MOST => return Err("64 operations are changed already"),
-            None => rates::of(&order.operation),
+            None => rates::of(operation),
         };
-        if !rates::set_rate(&order.operation, Some(order.share)) {
+        if !rates::set_rate(operation, Some(share)) {
             return Err("too many operations have a rate of their own");
         }
         match known {
             Some(at) => self.held[at].until = until,
-            None => self.held.push(Held { operation: order.operation.clone(), before, until }),
+            None => self.held.push(Held { operation: operation.to_owned(), before, until }),
         }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sampler::rate_of;
-
-    #[test]
-    fn an_order_holds_for_its_time_and_is_reported() {
-        let taker = Taker { service: "shop".into(), instance: "1".into() };
-        let remote = Remote::new(&taker).expect("a name");
-        rates::set_rate("remote.test", Some(0.25));
-        let now = Instant::now();
-        let told = |remote: &Remote| {
-            let mut headers = HeaderMap::new();
-            remote.say(&mut headers);
-            assert_eq!(headers[HEADER_TAKER], "service=shop,instance=1");
-            headers.get(HEADER_REPORT).map(|v| v.to_str().expect("text").to_owned())
-        };
-        let answer = |order: &Order| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HEADER_ORDER, order.write().parse().expect("text"));
-            headers
-        };
-        assert_eq!(told(&remote), None);
-        let mut order = Order { id: 4, operation: "remote.test".into(), share: 1.0, seconds: 60 };
-        remote.hear(&answer(&order), now);
-        assert_eq!(rates::of("remote.test"), Some(rate_of(1.0)));
-        assert_eq!(told(&remote).as_deref(), Some("id=4"));
-        assert_eq!(told(&remote).as_deref(), Some("id=4"), "until an answer comes");
-        (order.id, order.share, order.seconds) = (5, 0.5, 120);
-        remote.hear(&answer(&order), now);
-        assert_eq!(told(&remote).as_deref(), Some("id=5"));
-        let end = now + Duration::from_secs(120);
-        assert_eq!(
-            remote.expire(now + Duration::from_secs(61)),
-            Some(end),
-            "the later order holds"
-        );
-        assert_eq!(remote.expire(end), None);
-        assert_eq!(rates::of("remote.test"), Some(rate_of(0.25)), "as the program had it");
-        remote.hear(&HeaderMap::new(), end);
-        assert_eq!(told(&remote), None);
-        rates::set_rate("remote.test", None);
-    }
-
-    #[test]
-    fn what_is_not_an_order_changes_nothing() {
-        let taker = Taker { service: "s".into(), instance: "i".into() };
-        let remote = Remote::new(&taker).expect("a name");
-        let mut headers = HeaderMap::new();
-        headers.insert(HEADER_ORDER, "id=1,operation=x,share=7,seconds=60".parse().expect("text"));
-        remote.hear(&headers, Instant::now());
-        assert_eq!(rates::of("x"), None);
-        assert_eq!(remote.expire(Instant::now()), None);
-    }
-}
+mod tests;

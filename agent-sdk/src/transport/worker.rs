@@ -2,6 +2,7 @@
 //! road takes, and counts what becomes of each. One try on a road is `worker/step`, the disk `worker/disk`.
 
 mod disk;
+mod profile;
 mod step;
 
 use super::account::{Account, Voice, tame};
@@ -127,6 +128,7 @@ impl Worker {
                 seen = phase;
             }
             self.take_in(phase.stop.is_some());
+            self.put_profile(&watch).await;
             control.settled(self.oldest());
             if self.pending.is_empty() {
                 if phase.stop.is_some() {
@@ -174,6 +176,12 @@ impl Worker {
     ) {
         let soon = most.map(|m| Instant::now() + m);
         let over = self.remote.as_ref().and_then(|r| r.expire(Instant::now()));
+        let taken = async {
+            match &self.remote {
+                Some(remote) => remote.taken.notified().await,
+                None => std::future::pending().await,
+            }
+        };
         let until = [next, soon, over].into_iter().flatten().min();
         let timer = async {
             match until {
@@ -185,6 +193,7 @@ impl Worker {
             () = timer => {}
             // An offer changes nothing while all that is taken in waits, but for the memory.
             () = self.control.offered.notified() => {}
+            () = taken => {}
             () = watch.changed(phase) => {}
             () = watch.over() => {}
         }

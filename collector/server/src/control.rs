@@ -1,15 +1,26 @@
 //! What services are asked to do, and what became of it: the share of traces that are recorded of an operation, for
-//! a while. Orders travel in the answers to export requests of SDKs that say they take them.
+//! a while, or a profile. Orders travel in the answers to export requests of SDKs that say they take them; a profile
+//! comes back by a request of its own (`door/profile`).
 //!
-//! Bounded: the latest 64 orders, 1,000 processes that take them. The lock is held for a look, once for each request
-//! of a process that takes orders, never for others.
+//! Bounded: the latest 64 orders, 1,000 processes that take them, and profiles as `control/profiles` says. The lock is
+//! held for a look, once for each request of a process that takes orders, never for others.
 
+pub mod order;
+pub mod profiles;
+pub mod top;
+
+use bytes::Bytes;
 use longpole_model::signal::{SECOND, Timestamp};
-use longpole_proto::order::{HEADER_ORDER, HEADER_REPORT, HEADER_TAKER, LONGEST};
+use longpole_proto::order::{
+    Ask, FASTEST_PROFILE, HEADER_ORDER, HEADER_REPORT, HEADER_TAKER, LONGEST, LONGEST_PROFILE,
+};
 use longpole_proto::order::{Order as Sent, Report, Taker};
+pub use order::{Asked, Order, Outcome, ProfileWish, SamplingWish, Unasked, Wish};
+use profiles::{Count, Profile, Profiles};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use top::Top;
 
 /// Orders that are remembered.
 const ORDERS: usize = 64;
@@ -17,65 +28,10 @@ const ORDERS: usize = 64;
 const TAKERS: usize = 1_000;
 /// Who was not heard of for so long takes no orders any more, nanoseconds.
 const GONE: u64 = 180 * SECOND;
-
-/// What is asked for.
-#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wish {
-    /// `service.name`.
-    pub service: String,
-    /// Name of the root span.
-    pub operation: String,
-    /// 0 to 1.
-    pub share: f64,
-    /// How long, 1 to 3,600.
-    pub seconds: u32,
-}
-
-/// Why nothing was asked of anybody.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unasked {
-    /// Out of bounds.
-    #[error("share is 0 to 1, seconds 1 to {LONGEST}, service and operation are not empty")]
-    Bounds,
-    /// Nobody takes orders.
-    #[error(
-        "no process of service {0:?} takes orders: it must send spans by OTLP, with Longpole's SDK and \
-         LONGPOLE_CONTROL=sampling"
-    )]
-    Nobody(String),
-}
-
-/// What a process said to an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was sent; nothing was said yet.
-    Sent,
-    /// It is followed.
-    Followed,
-    /// It is not, and why.
-    Refused(String),
-}
-
-/// An order and what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Order {
-    /// Number.
-    pub id: u64,
-    /// `service.name`.
-    pub service: String,
-    /// Name of the root span.
-    pub operation: String,
-    /// 0 to 1.
-    pub share: f64,
-    /// Unix nanoseconds.
-    pub asked: u64,
-    /// Unix nanoseconds; everything is as it was from then on.
-    pub until: u64,
-    /// By `service.instance.id`.
-    pub instances: BTreeMap<String, Outcome>,
-}
+/// Nobody is asked for a profile any more after so long, nanoseconds.
+const PICKED_UP: u64 = 120 * SECOND;
+/// So long after it should have ended a profile is still taken, nanoseconds.
+const ON_ITS_WAY: u64 = 300 * SECOND;
 
 /// All of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -84,6 +40,10 @@ pub struct Table {
     pub orders: Vec<Order>,
     /// Processes that take orders, by service.
     pub takers: BTreeMap<String, Vec<String>>,
+    /// Those among them that may be asked for a profile.
+    pub profilable: BTreeMap<String, Vec<String>>,
+    /// Profiles that came.
+    pub profiles: Count,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +51,13 @@ struct State {
     last: u64,
     orders: VecDeque<Order>,
     takers: BTreeMap<Taker, Timestamp>,
+    profiles: Profiles,
 }
+
+/// That a profile is of no order of ours: not asked for, not of this process, too late, or there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody has asked this process for this profile, or it is here already")]
+pub struct NotAsked;
 
 /// Orders and those who take them.
 #[derive(Debug, Default)]
@@ -102,30 +68,51 @@ impl Control {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks all processes of a service. An order of the same operation ends by it.
+    /// Asks all processes of a service for another share, or one of them for a profile. An order about the same
+    /// operation ends by it.
     ///
     /// # Errors
     /// [`Unasked`].
     pub fn ask(&self, wish: Wish, now: Timestamp) -> Result<Order, Unasked> {
-        let Wish { service, operation, share, seconds } = wish;
-        let named = !service.is_empty() && !operation.is_empty();
-        if !named || !(0.0..=1.0).contains(&share) || !(1..=LONGEST).contains(&seconds) {
-            return Err(Unasked::Bounds);
-        }
+        let (service, what, until) = match wish {
+            Wish::Sampling(SamplingWish { service, operation, share, seconds }) => {
+                let named = !service.is_empty() && !operation.is_empty();
+                if !named || !(0.0..=1.0).contains(&share) || !(1..=LONGEST).contains(&seconds) {
+                    return Err(Unasked::Bounds);
+                }
+                (service, Asked::Sampling { operation, share }, u64::from(seconds) * SECOND)
+            }
+            Wish::Profile(ProfileWish { service, instance, seconds, rate }) => {
+                let bounded = (1..=LONGEST_PROFILE).contains(&seconds)
+                    && (1..=FASTEST_PROFILE).contains(&rate);
+                if service.is_empty() || !bounded {
+                    return Err(Unasked::ProfileBounds);
+                }
+                (service, Asked::Profile { instance, seconds, rate }, PICKED_UP)
+            }
+        };
         let mut state = self.state();
         state.takers.retain(|_, heard| heard.0.saturating_add(GONE) > now.0);
-        if !state.takers.keys().any(|t| t.service == service) {
-            return Err(Unasked::Nobody(service));
+        if !state.takers.keys().any(|t| t.service == service && suits(&what, t)) {
+            return Err(match what {
+                Asked::Sampling { .. } => Unasked::Nobody(service),
+                Asked::Profile { .. } => Unasked::NoProfiles(service),
+            });
         }
-        for older in &mut state.orders {
-            if older.service == service && older.operation == operation {
+        if let Asked::Sampling { operation, .. } = &what {
+            let same = |o: &Order| match &o.what {
+                Asked::Sampling { operation: other, .. } => {
+                    o.service == service && other == operation
+                }
+                Asked::Profile { .. } => false,
+            };
+            for older in state.orders.iter_mut().filter(|o| same(o)) {
                 older.until = older.until.min(now.0);
             }
         }
         state.last += 1;
-        let until = now.0.saturating_add(u64::from(seconds) * SECOND);
-        let (id, asked, instances) = (state.last, now.0, BTreeMap::new());
-        let order = Order { id, service, operation, share, asked, until, instances };
+        let (id, asked, until) = (state.last, now.0, now.0.saturating_add(until));
+        let order = Order { id, service, what, asked, until, instances: BTreeMap::new() };
         if state.orders.len() == ORDERS {
             state.orders.pop_front();
         }
@@ -142,31 +129,75 @@ impl Control {
                 return None;
             }
         }
-        let told = report.and_then(|r| Some((state.orders.iter_mut().find(|o| o.id == r.id)?, r)));
-        if let Some((order, report)) = told
-            && let Some(outcome) = order.instances.get_mut(&taker.instance)
-        {
-            *outcome = report.refused.map_or(Outcome::Followed, Outcome::Refused);
-            tracing::info!(
-                order = order.id,
-                instance = taker.instance,
-                ?outcome,
-                "an order was answered"
-            );
+        if let Some(report) = report {
+            state.told(&taker, report);
         }
         let new = state.orders.iter_mut().find(|o| {
-            o.service == taker.service
-                && o.until > now.0
-                && !o.instances.contains_key(&taker.instance)
+            let open = match &o.what {
+                Asked::Sampling { .. } => !o.instances.contains_key(&taker.instance),
+                // One process is enough.
+                Asked::Profile { .. } => o.instances.is_empty(),
+            };
+            open && o.service == taker.service && o.until > now.0 && suits(&o.what, &taker)
         });
         let sent = new.map(|order| {
             order.instances.insert(taker.instance.clone(), Outcome::Sent);
-            let seconds = (order.until - now.0).div_ceil(SECOND).min(u64::from(LONGEST)) as u32;
-            let (id, operation, share) = (order.id, order.operation.clone(), order.share);
-            Sent { id, operation, share, seconds }
+            let left = (order.until - now.0).div_ceil(SECOND).min(u64::from(LONGEST)) as u32;
+            let (seconds, ask) = match &order.what {
+                Asked::Sampling { operation, share } => {
+                    (left, Ask::Sampling { operation: operation.clone(), share: *share })
+                }
+                Asked::Profile { seconds, rate, .. } => (*seconds, Ask::Profile { rate: *rate }),
+            };
+            Sent { id: order.id, seconds, ask }
         });
         state.takers.insert(taker, now);
         sent
+    }
+
+    /// Whether a profile was asked of a process and has not come yet.
+    ///
+    /// # Errors
+    /// [`NotAsked`].
+    pub fn expects(&self, taker: &Taker, order: u64, now: Timestamp) -> Result<(), NotAsked> {
+        self.state().expected(taker, order, now).map(|_| ()).ok_or(NotAsked)
+    }
+
+    /// A profile has come, and what was read in it.
+    ///
+    /// # Errors
+    /// [`NotAsked`].
+    pub fn put(
+        &self,
+        taker: &Taker,
+        order: u64,
+        packed: Bytes,
+        top: Top,
+        now: Timestamp,
+    ) -> Result<(), NotAsked> {
+        let mut state = self.state();
+        let place = state.expected(taker, order, now).ok_or(NotAsked)?;
+        let (service, instance) = (taker.service.clone(), taker.instance.clone());
+        let (bytes, samples, at) = (packed.len(), top.samples, now.0);
+        let profile = Profile { id: 0, order, service, instance, at, samples, bytes, packed, top };
+        let id = state.profiles.keep(profile);
+        if let Some(outcome) = state.orders[place].instances.get_mut(&taker.instance) {
+            *outcome = Outcome::Profile(id);
+        }
+        tracing::info!(order, instance = taker.instance, profile = id, "a profile came");
+        Ok(())
+    }
+
+    /// A profile was sent that cannot be taken.
+    pub fn refused(&self) {
+        self.state().profiles.count.refused += 1;
+    }
+
+    /// What `look` finds among the profiles that are kept.
+    pub fn profiles<R>(&self, now: Timestamp, look: impl FnOnce(&Profiles) -> R) -> R {
+        let mut state = self.state();
+        state.profiles.age(now);
+        look(&state.profiles)
     }
 
     /// The header to answer a request with, from the request's own headers. The clock is asked only where a
@@ -184,14 +215,56 @@ impl Control {
 
     /// Orders, and who takes them.
     pub fn table(&self, now: Timestamp) -> Table {
-        let state = self.state();
-        let mut takers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (taker, heard) in &state.takers {
-            if heard.0.saturating_add(GONE) > now.0 {
-                takers.entry(taker.service.clone()).or_default().push(taker.instance.clone());
+        let mut state = self.state();
+        state.profiles.age(now);
+        let here = |wanted: fn(&Taker) -> bool| {
+            let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for (taker, heard) in &state.takers {
+                if wanted(taker) && heard.0.saturating_add(GONE) > now.0 {
+                    out.entry(taker.service.clone()).or_default().push(taker.instance.clone());
+                }
             }
+            out
+        };
+        let (takers, profilable) = (here(|_| true), here(|t| t.profile));
+        let orders = state.orders.iter().cloned().collect();
+        Table { orders, takers, profilable, profiles: state.profiles.count }
+    }
+}
+
+/// Whether a process may be asked.
+fn suits(what: &Asked, taker: &Taker) -> bool {
+    match what {
+        Asked::Sampling { .. } => taker.sampling,
+        Asked::Profile { instance, .. } => {
+            taker.profile && instance.as_ref().is_none_or(|i| *i == taker.instance)
         }
-        Table { orders: state.orders.iter().cloned().collect(), takers }
+    }
+}
+
+impl State {
+    /// Notes what became of an order. That a profile came is the last word.
+    fn told(&mut self, taker: &Taker, report: Report) {
+        let order = self.orders.iter_mut().find(|o| o.id == report.id);
+        let Some(order) = order.filter(|o| o.service == taker.service) else { return };
+        let Some(outcome) = order.instances.get_mut(&taker.instance) else { return };
+        if matches!(outcome, Outcome::Profile(_)) {
+            return;
+        }
+        *outcome = report.refused.map_or(Outcome::Followed, Outcome::Refused);
+        let (order, instance) = (order.id, &taker.instance);
+        tracing::info!(order, instance, ?outcome, "an order was answered");
+    }
+
+    /// The order, by its place, that a process was asked for a profile by and has not answered.
+    fn expected(&self, taker: &Taker, id: u64, now: Timestamp) -> Option<usize> {
+        let place = self.orders.iter().position(|o| o.id == id && o.service == taker.service)?;
+        let order = &self.orders[place];
+        let Asked::Profile { seconds, .. } = &order.what else { return None };
+        let last = order.until.saturating_add(u64::from(*seconds) * SECOND + ON_ITS_WAY);
+        let open =
+            matches!(order.instances.get(&taker.instance), Some(Outcome::Sent | Outcome::Followed));
+        (open && now.0 < last).then_some(place)
     }
 }
 

@@ -1,13 +1,14 @@
 //! What the OTLP doors share: a payload in, an answer out. Decoding, the partial success, the
 //! warnings, and what a sender may do about a refusal.
 //!
-//! How bytes come in and answers go out is [`grpc`] and [`http`].
+//! How bytes come in and answers go out is [`grpc`] and [`http`]; profiles that were asked for are `profile`.
 
 mod decoders;
 pub mod grpc;
 pub mod http;
 mod inflate;
 mod producer;
+mod profile;
 mod warn;
 
 use crate::control::Control;

@@ -64,6 +64,7 @@ async fn index() -> &'static str {
      /api/v1/changes          deploys, config, flags, scaling (POST to declare one)\n\
      /api/v1/outbox           what was told to webhooks, and what could not be\n\
      /api/v1/control          what services were asked to do (POST to ask)\n\
+     /api/v1/profiles         profiles that came (/{id}: for pprof, /{id}/top: self time by function)\n\
      /api/v1/streams          the streams in Redis: whose they are, how far they were read\n\
      /api/v1/openapi.json     the API's description\n\
      /healthz /readyz         alive, ready\n"

@@ -8,6 +8,7 @@
 pub mod mask;
 pub mod order;
 pub mod percent;
+pub mod pprof;
 pub mod road;
 pub mod shard;
 

@@ -24,6 +24,8 @@ pub(crate) struct Chosen {
     pub quiet: bool,
     /// A collector may change the sampling.
     pub controllable: bool,
+    /// And ask for profiles.
+    pub profilable: bool,
 }
 
 /// Reads the whole chain.

@@ -4,7 +4,7 @@
 //! right here: frame in, frame and trailers out. Everything else (health, unknown paths) takes the
 //! router. Status codes say what a client may do about them.
 
-mod frame;
+pub(super) mod frame;
 
 use super::{BODY_TIMEOUT, Denied, Door, Encoding, RETRY_AFTER, Transport, too_large};
 use crate::ingest::otlp::Signal;
@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response};
 use longpole_model::signal::Reason;
+use longpole_proto::order::METHOD_PROFILE;
 use opentelemetry_proto::tonic::collector::logs::v1 as logs;
 use opentelemetry_proto::tonic::collector::metrics::v1 as metrics;
 use opentelemetry_proto::tonic::collector::trace::v1 as trace;
@@ -75,6 +76,13 @@ where
                 let (door, signal) = (self.door.clone(), *signal);
                 let request = request.map(Body::new);
                 Box::pin(async move { Ok(export(&door, signal, request).await) })
+            }
+            None if path == METHOD_PROFILE && is_grpc(&request) => {
+                let (door, request) = (self.door.clone(), request.map(Body::new));
+                Box::pin(async move {
+                    let taken = super::profile::by_grpc(&door, request).await;
+                    Ok(taken.map_or_else(Status::into_http, |message| answer(&message)))
+                })
             }
             _ => {
                 let rest = tower::ServiceExt::oneshot(self.rest.clone(), request);

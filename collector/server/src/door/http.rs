@@ -15,6 +15,7 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use longpole_model::signal::Reason;
+use longpole_proto::order::PATH_PROFILE;
 use prost::Message;
 
 /// The HTTP port's routes.
@@ -36,6 +37,7 @@ pub fn routes(door: &Door) -> Router {
         };
         router = router.route(path, post(handler));
     }
+    let router = router.route(PATH_PROFILE, post(super::profile::by_http));
     router.fallback(unknown).with_state(door.clone())
 }
 
@@ -159,13 +161,13 @@ fn larger(door: &Door) -> Failure {
     (StatusCode::PAYLOAD_TOO_LARGE, too_large(door.limits.bytes))
 }
 
-enum Broken {
+pub(super) enum Broken {
     TooLarge,
     Cut(String),
 }
 
 /// The whole body, up to a cap.
-async fn collect(mut body: Body, room: usize, cap: usize) -> Result<Vec<u8>, Broken> {
+pub(super) async fn collect(mut body: Body, room: usize, cap: usize) -> Result<Vec<u8>, Broken> {
     let mut out = Vec::with_capacity(room);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Broken::Cut(format!("the body broke off: {e}")))?;

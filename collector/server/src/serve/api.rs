@@ -1,5 +1,7 @@
 //! `/api/v1`: tables as JSON, and the declaration of changes.
 
+mod profiles;
+
 use super::{GONE, Web};
 use crate::control::{Unasked, Wish};
 use axum::Router;
@@ -32,6 +34,9 @@ pub fn routes() -> Router<Web> {
         .route("/investigations/{id}", get(investigation))
         .route("/changes", get(changes).post(declare))
         .route("/control", get(control).post(ask))
+        .route("/profiles", get(profiles::list))
+        .route("/profiles/{id}", get(profiles::fetch))
+        .route("/profiles/{id}/top", get(profiles::top))
         .route("/outbox", get(outbox))
         .route("/streams", get(streams))
         .route("/openapi.json", get(|| async { document(OPENAPI.to_owned()) }))
@@ -104,12 +109,13 @@ async fn control(State(web): State<Web>) -> Response {
 }
 
 async fn ask(State(web): State<Web>, body: Bytes) -> Response {
-    let wish: Wish = match serde_json::from_slice(&body) {
+    let wish = match Wish::read(&body) {
         Ok(wish) => wish,
         Err(e) => {
             let text = format!(
                 "not an order: {e}; an order is {{\"service\": \"...\", \"operation\": \"...\", \
-                 \"share\": 0 to 1, \"seconds\": 1 to 3600}}"
+                 \"share\": 0 to 1, \"seconds\": 1 to 3600}}, or {{\"kind\": \"profile\", \"service\": \
+                 \"...\", \"seconds\": 1 to 60}}"
             );
             return problem(StatusCode::BAD_REQUEST, &text);
         }
@@ -119,8 +125,12 @@ async fn ask(State(web): State<Web>, body: Bytes) -> Response {
             let shown = serde_json::to_string(&order).unwrap_or_default();
             (StatusCode::CREATED, document(shown)).into_response()
         }
-        Err(why @ Unasked::Bounds) => problem(StatusCode::BAD_REQUEST, &why.to_string()),
-        Err(why @ Unasked::Nobody(_)) => problem(StatusCode::CONFLICT, &why.to_string()),
+        Err(why @ (Unasked::Bounds | Unasked::ProfileBounds)) => {
+            problem(StatusCode::BAD_REQUEST, &why.to_string())
+        }
+        Err(why @ (Unasked::Nobody(_) | Unasked::NoProfiles(_))) => {
+            problem(StatusCode::CONFLICT, &why.to_string())
+        }
     }
 }
 

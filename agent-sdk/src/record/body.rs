@@ -6,16 +6,21 @@
 //! vector of its own, which threads keep for the next such span. Nothing is read back here, and nothing
 //! counted: limits are the drain's.
 
+mod items;
+mod own;
+mod words;
+
+pub(crate) use words::cut;
+
 use super::{KEY_TEXT, LONGEST, item, tag};
 use crate::local::{self, Local, Scope};
-use std::cell::RefCell;
+use own::{Own, keep, spare};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use words::Room;
 
 /// Words in a body at most: with its head it must be a record.
 const MOST: usize = LONGEST - super::HEAD;
-/// Vectors that a thread keeps.
-const SPARE: usize = 4;
 
 /// Bytes of a text at most.
 static TEXT_LIMIT: AtomicUsize = AtomicUsize::new(16 << 10);
@@ -24,23 +29,6 @@ static TEXT_LIMIT: AtomicUsize = AtomicUsize::new(16 << 10);
 pub(crate) fn limit_text(bytes: usize) {
     // Half a record, so that a single text cannot push out everything else.
     TEXT_LIMIT.store(bytes.min(LONGEST * 4), Ordering::Relaxed);
-}
-
-/// What few spans have, so that the others stay small and have nothing to drop but an empty box.
-#[derive(Debug, Default)]
-pub(crate) struct Own {
-    /// All of its words, when they do not lie in the stack.
-    words: Vec<u64>,
-    /// Its foreign `tracestate`.
-    pub(crate) text: Option<Arc<str>>,
-    /// Where its thread was before it, when that was neither nowhere nor the span's parent.
-    pub(crate) before: Option<Scope>,
-}
-
-thread_local! {
-    // A span holds one pointer to it, not three words and two texts.
-    #[allow(clippy::vec_box)]
-    static SPARES: RefCell<Vec<Box<Own>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The name of an attribute.
@@ -68,35 +56,6 @@ pub struct Body {
     lost: u32,
     /// Its words do not lie in the stack.
     moves: bool,
-}
-
-/// Where words are written: the thread's stack, or a vector.
-pub(crate) enum Room<'a> {
-    Stack(&'a [AtomicU64]),
-    Own(&'a mut [u64]),
-}
-
-impl Room<'_> {
-    #[inline(always)]
-    fn put(&mut self, at: usize, word: u64) {
-        match self {
-            Self::Stack(words) => words[at].store(word, Ordering::Relaxed),
-            Self::Own(words) => words[at] = word,
-        }
-    }
-
-    /// Text into words from `at` on, the first byte lowest, zeros at the end.
-    #[inline(always)]
-    fn pack(&mut self, mut at: usize, bytes: &[u8]) {
-        let (whole, rest) = bytes.as_chunks::<8>();
-        for chunk in whole {
-            self.put(at, u64::from_le_bytes(*chunk));
-            at += 1;
-        }
-        if !rest.is_empty() {
-            self.put(at, last(bytes, rest));
-        }
-    }
 }
 
 impl Body {
@@ -234,189 +193,5 @@ impl Body {
                 });
             }
         }
-    }
-
-    /// An integer.
-    #[inline(always)]
-    pub fn i64(&mut self, key: Key<'_>, value: i64) {
-        self.keyed(tag::I64, key, 0, 1, |mut room, at| room.put(at, value.cast_unsigned()));
-    }
-
-    /// A floating point number.
-    #[inline(always)]
-    pub fn f64(&mut self, key: Key<'_>, value: f64) {
-        self.keyed(tag::F64, key, 0, 1, |mut room, at| room.put(at, value.to_bits()));
-    }
-
-    /// A truth value.
-    #[inline(always)]
-    pub fn bool(&mut self, key: Key<'_>, value: bool) {
-        self.keyed(tag::BOOL, key, usize::from(value), 0, |_, _| ());
-    }
-
-    /// A text; beyond the limit it is cut.
-    #[inline(always)]
-    pub fn str(&mut self, key: Key<'_>, value: &str) {
-        match key {
-            Key::Index(index) => self.str_at(index, value),
-            Key::Text(_) => self.str_any(key, value),
-        }
-    }
-
-    /// Most texts are short and most keys known: up to 16 bytes are two words, made without a loop.
-    #[inline(never)]
-    fn str_at(&mut self, index: u32, value: &str) {
-        let bytes = value.as_bytes();
-        let n = bytes.len();
-        if n <= 16 && n <= TEXT_LIMIT.load(Ordering::Relaxed) && !self.moves {
-            let (low, high) = match bytes.first_chunk::<8>().zip(bytes.last_chunk::<8>()) {
-                // Of 8 bytes nothing is left for the second word.
-                Some((low, high)) => {
-                    let high = u64::from_le_bytes(*high).checked_shr(128 - 8 * n as u32);
-                    (u64::from_le_bytes(*low), high.unwrap_or(0))
-                }
-                None => (few(bytes), 0),
-            };
-            let words = 1 + n.div_ceil(8);
-            let room = local::with(|l| l.push(&mut self.at, &mut self.words, words, 3));
-            if let Some([first, second, third]) = room {
-                first.store(item(tag::STR, u64::from(index), n), Ordering::Relaxed);
-                second.store(low, Ordering::Relaxed);
-                // Behind the top, where the text is shorter: the next item overwrites it.
-                third.store(high, Ordering::Relaxed);
-                return;
-            }
-        }
-        self.str_any(Key::Index(index), value);
-    }
-
-    #[inline(never)]
-    fn str_any(&mut self, key: Key<'_>, value: &str) {
-        let value = cut(value, TEXT_LIMIT.load(Ordering::Relaxed));
-        let words = value.len().div_ceil(8);
-        self.keyed(tag::STR, key, value.len(), words, |mut room, at| {
-            room.pack(at, value.as_bytes());
-        });
-    }
-
-    /// An attribute that is not there after all.
-    pub fn nothing(&mut self, key: Key<'_>) {
-        self.keyed(tag::NOTHING, key, 0, 0, |_, _| ());
-    }
-
-    /// An event; exactly `attributes` attributes must follow. `false` when the span is full: none may then.
-    pub(crate) fn event(&mut self, at: u64, name: &str, attributes: usize) -> bool {
-        let name = cut(name, TEXT_LIMIT.load(Ordering::Relaxed));
-        self.room(3 + name.len().div_ceil(8), |mut room| {
-            room.put(0, item(tag::EVENT, 0, attributes));
-            room.put(1, at);
-            room.put(2, name.len() as u64);
-            room.pack(3, name.as_bytes());
-        })
-    }
-
-    /// A link to another span.
-    pub(crate) fn link(&mut self, trace: u128, span: u64, sampled: bool) {
-        self.room(4, |mut room| {
-            room.put(0, item(tag::LINK, 0, usize::from(sampled)));
-            room.put(1, (trace >> 64) as u64);
-            room.put(2, trace as u64);
-            room.put(3, span);
-        });
-    }
-
-    /// The kind, where it is not the call site's.
-    pub(crate) fn kind(&mut self, kind: u32) {
-        self.room(1, |mut room| room.put(0, item(tag::KIND, 0, kind as usize)));
-    }
-
-    /// A text about the span itself: its name, status or state.
-    pub(crate) fn told(&mut self, tag: u64, text: &str) {
-        let text = cut(text, TEXT_LIMIT.load(Ordering::Relaxed));
-        self.room(1 + text.len().div_ceil(8), |mut room| {
-            room.put(0, item(tag, 0, text.len()));
-            room.pack(1, text.as_bytes());
-        });
-    }
-}
-
-/// One that was kept, or a new one.
-#[cold]
-fn spare() -> Box<Own> {
-    let spare = SPARES.try_with(|s| s.try_borrow_mut().ok()?.pop()).ok().flatten();
-    spare.unwrap_or_default()
-}
-
-/// Keeps one for the thread's next span that needs it.
-#[cold]
-fn keep(mut own: Box<Own>) {
-    own.words.clear();
-    (own.text, own.before) = (None, None);
-    let _ = SPARES.try_with(|spares| {
-        if let Ok(mut spares) = spares.try_borrow_mut()
-            && spares.len() < SPARE
-        {
-            spares.push(own);
-        }
-    });
-}
-
-/// The longest prefix of at most `limit` bytes that ends between two characters.
-#[inline(always)]
-pub(crate) fn cut(text: &str, limit: usize) -> &str {
-    if text.len() <= limit { text } else { cut_short(text, limit) }
-}
-
-#[cold]
-fn cut_short(text: &str, limit: usize) -> &str {
-    let end = (0..=limit).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
-    &text[..end]
-}
-
-/// The last word of a text, of which `rest` is not in whole words: eight bytes up to the end, the ones that
-/// are packed already shifted out; or, where there are not eight, what there is.
-#[inline(always)]
-fn last(bytes: &[u8], rest: &[u8]) -> u64 {
-    match bytes.last_chunk::<8>() {
-        Some(tail) => u64::from_le_bytes(*tail) >> (64 - 8 * rest.len()),
-        None => few(rest),
-    }
-}
-
-/// One to seven bytes as a word, by two overlapping parts or three overlapping bytes.
-#[inline(always)]
-fn few(bytes: &[u8]) -> u64 {
-    let n = bytes.len();
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-        u64::from(first) | u64::from(last) << (8 * (n - 4))
-    } else if let (Some(first), Some(last)) = (bytes.first(), bytes.last()) {
-        let middle = u64::from(bytes[n / 2]) << (8 * (n / 2));
-        u64::from(*first) | middle | u64::from(*last) << (8 * (n - 1))
-    } else {
-        0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn text_is_packed_byte_for_byte(text in ".{0,40}") {
-            let mut words = vec![u64::MAX; text.len().div_ceil(8)];
-            Room::Own(&mut words).pack(0, text.as_bytes());
-            let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-            prop_assert!(bytes[text.len()..].iter().all(|b| *b == 0));
-            bytes.truncate(text.len());
-            prop_assert_eq!(bytes, text.as_bytes());
-        }
-    }
-
-    #[test]
-    fn cutting_keeps_characters_whole() {
-        assert_eq!((cut("aé", 2), cut("aé", 3), cut("aé", 0)), ("a", "aé", ""));
     }
 }

@@ -4,6 +4,7 @@
 //! Recording touches only cells of the own thread (`metrics/cells`); collection adds them up. Labels come
 //! bound, once, or with each recording (`metrics/labels`). How a reading looks as OTLP is `metrics/encode`.
 
+mod bounds;
 mod cells;
 pub(crate) mod encode;
 mod exemplar;

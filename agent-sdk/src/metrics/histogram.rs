@@ -1,5 +1,6 @@
 //! Histograms: distributions in buckets with given bounds, or in buckets that grow by a constant factor.
 
+use super::bounds::Bounds;
 use super::cells::{Series, with};
 use super::exemplar::wanted;
 use super::exponential::{ZERO, bucket};
@@ -19,43 +20,6 @@ pub(super) const SUM: usize = 1;
 pub(super) const LEAST: usize = 2;
 pub(super) const GREATEST: usize = 3;
 pub(super) const COUNTS: usize = 4;
-
-/// Upper bounds of buckets, in order.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Bounds {
-    all: Arc<[f64]>,
-    /// The same in eights, filled up with infinity.
-    eights: Arc<[[f64; 8]]>,
-}
-
-impl Bounds {
-    fn new(bounds: &[f64]) -> Self {
-        let mut all: Vec<f64> = bounds.iter().copied().filter(|b| b.is_finite()).collect();
-        all.sort_by(f64::total_cmp);
-        all.dedup();
-        let eight =
-            |chunk: &[f64]| std::array::from_fn(|i| chunk.get(i).map_or(f64::INFINITY, |b| *b));
-        Self { eights: all.chunks(8).map(eight).collect(), all: all.into() }
-    }
-
-    pub(super) fn all(&self) -> &[f64] {
-        &self.all
-    }
-
-    /// How many lie below a value: the number of its bucket. All are compared, two at a time and without a
-    /// branch: which one it is cannot be foreseen, and a wrong guess costs more than sixteen comparisons.
-    #[inline(always)]
-    fn below(&self, value: f64) -> usize {
-        let mut below = [0u64; 2];
-        for eight in &*self.eights {
-            for pair in eight.as_chunks::<2>().0 {
-                below[0] += u64::from(value > pair[0]);
-                below[1] += u64::from(value > pair[1]);
-            }
-        }
-        (below[0] + below[1]) as usize
-    }
-}
 
 /// A distribution of values that are not negative.
 #[derive(Clone, Debug)]

@@ -1,8 +1,9 @@
 //! All instruments of the process, their series, and the cap on them.
 
+use super::bounds::Bounds;
 use super::cells::{Cells, Series, lock};
 use super::exponential::BUCKETS;
-use super::histogram::{Bounds, COUNTS};
+use super::histogram::COUNTS;
 use super::labels::{Labels, sorted};
 use crate::clock::now;
 use std::collections::HashMap;

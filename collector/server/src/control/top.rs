@@ -43,7 +43,7 @@ pub struct FunctionRow {
     pub function: String,
     /// Its file.
     pub file: String,
-    /// Samples in itself.
+    /// Samples in itself, and in what was inlined into it.
     #[serde(rename = "self")]
     pub own: u64,
     /// Of all.
@@ -153,7 +153,9 @@ fn top(profile: &Profile) -> Top {
             .flatten()
             .copied()
             .collect();
-        let Some(innermost) = stack.first() else { continue };
+        // What the compiler has put into a function is its own time, too: it can be changed there.
+        let first = sample.location_id.first().and_then(|id| reader.locations.get(id));
+        let Some(innermost) = first.and_then(|functions| functions.last()) else { continue };
         add(&mut own, *innermost, many);
         // A function that calls itself is there once.
         for function in stack.iter().collect::<BTreeSet<_>>() {

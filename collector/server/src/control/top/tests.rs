@@ -13,7 +13,8 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn profile() -> Profile {
-    let texts = ["", "outer", "hot", "cold", LABEL_TRACE, LABEL_SPAN, "00ab", "cd", "a.rs"];
+    let texts =
+        ["", "outer", "hot", "cold", LABEL_TRACE, LABEL_SPAN, "00ab", "cd", "a.rs", "small"];
     let function = |id: u64| Function { id, name: id as i64, system_name: 0, filename: 8 };
     let location = |id: u64, functions: &[u64]| Location {
         id,
@@ -36,8 +37,9 @@ fn profile() -> Profile {
             sample(&[3, 2, 2], 3, false),
             sample(&[3, 2], 1, true),
         ],
-        location: vec![location(1, &[2]), location(2, &[1]), location(3, &[3])],
-        function: [1, 2, 3].map(function).to_vec(),
+        // A small one was inlined into the hot one.
+        location: vec![location(1, &[9, 2]), location(2, &[1]), location(3, &[3])],
+        function: [1, 2, 3, 9].map(function).to_vec(),
         string_table: texts.map(str::to_owned).to_vec(),
         period: 10,
         ..Profile::default()
@@ -49,7 +51,7 @@ fn self_time_is_the_innermost_functions() {
     let top = read(&packed(&profile().encode_to_vec())).expect("a profile");
     let rows: Vec<_> =
         top.functions.iter().map(|r| (r.function.as_str(), r.own, r.total)).collect();
-    assert_eq!(rows, [("hot", 6, 6), ("cold", 4, 4), ("outer", 0, 10)]);
+    assert_eq!(rows, [("hot", 6, 6), ("cold", 4, 4), ("outer", 0, 10), ("small", 0, 6)]);
     assert_eq!((top.samples, top.functions[0].self_share), (10, 0.6));
     let spans: Vec<_> = top.spans.iter().map(|r| (&*r.trace_id, &*r.span_id, r.samples)).collect();
     assert_eq!(spans, [("00ab", "cd", 7)]);

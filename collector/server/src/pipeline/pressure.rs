@@ -1,7 +1,7 @@
 //! How full the road is, measured where it fills: bytes of requests before the shards, spans that wait for the
 //! rest of their traces. What follows from it is decided in [`longpole_core::shed`].
 //!
-//! Read every fiftieth of a second by the thread that moves log time. Measured are bytes that are in use,
+//! Read twenty times a second by the thread that moves log time. Measured are bytes that are in use,
 //! not the process's size: an allocator gives memory back when it likes, and waiting for that would mean
 //! giving things up for ever.
 

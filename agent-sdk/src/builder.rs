@@ -4,7 +4,7 @@ mod read;
 
 use crate::drain;
 use crate::env::{Env, set_propagators, warn};
-use crate::guard::{Guard, Running, running};
+use crate::guard::{Guard, Running, lives};
 use crate::metrics::{Filter, set_filter};
 use crate::orders::Orders;
 use crate::reader;
@@ -13,7 +13,7 @@ use crate::transport::Transport;
 use crate::transport::settings::{self, Chosen};
 use crate::usage::Watched;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -29,12 +29,23 @@ pub enum Protocol {
     Grpc,
 }
 
+/// What is done in the first life of the SDK in a process: registering what all lives are to report.
+static ONCE: Once = Once::new();
+
 /// Why the SDK could not start. The program runs on without telemetry.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// It runs already.
-    #[error("the SDK is initialised already in this process")]
+    /// It runs already. After a shutdown it may be started again.
+    #[error(
+        "the SDK is initialised already in this process; shut it down first, or use it as it is"
+    )]
     Twice,
+    /// This process was forked from one in which it was initialised.
+    #[error(
+        "this process was forked from one in which the SDK was initialised, and its threads are not here; initialise \
+         it after forking, or start the other program by exec"
+    )]
+    Forked,
     /// The system gives no thread or no runtime.
     #[error("cannot start the SDK's thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -197,6 +208,9 @@ impl Builder {
     /// [`InitError`].
     pub fn init(self) -> Result<Guard, InitError> {
         let quiet = self.chosen.quiet;
+        if crate::state::forked() {
+            return Err(InitError::Forked);
+        }
         let env = Env(&*self.env);
         if cfg!(feature = "off") || env.flag("OTEL_SDK_DISABLED") {
             return Ok(Guard::disabled());
@@ -227,8 +241,8 @@ impl Builder {
         let interval = interval.unwrap_or(Duration::from_secs(60));
         let metrics = (roads.redis.is_some() || roads.metrics.is_some())
             .then_some(reader::Settings { interval, resource });
-        let mut running = running();
-        if running.is_some() {
+        let mut lives = lives();
+        if lives.running() {
             return Err(InitError::Twice);
         }
         if !quiet {
@@ -244,18 +258,22 @@ impl Builder {
         );
         crate::record::body::limit_text(sizes.text);
         if !cfg!(test) {
-            crate::usage::register(Watched { host: env.flag("LONGPOLE_HOST_METRICS") });
-            crate::guard::register();
+            let host = env.flag("LONGPOLE_HOST_METRICS");
+            ONCE.call_once(|| {
+                crate::usage::register(Watched { host });
+                crate::guard::register();
+                #[cfg(unix)]
+                crate::raw::after_fork(crate::local::forked);
+            });
         }
         let transport = Transport::start(roads)?;
         let all = Running { orders: Arc::new(Orders::default()), transport };
         reader::start(metrics, &all.orders, all.transport.clone())?;
+        crate::stats::drain_begins();
         drain::start(drained, Arc::clone(&all.orders), all.transport.clone())?;
-        #[cfg(unix)]
-        crate::raw::after_fork(crate::local::forked);
         set_sampler(sampler);
-        *running = Some(all.clone());
-        drop(running);
+        lives.begin(all.clone());
+        drop(lives);
         crate::state::set_active(true);
         // A program that has its own subscriber adds the layer itself.
         let subscriber = tracing_subscriber::registry().with(crate::layer());

@@ -34,32 +34,76 @@ impl Running {
     }
 }
 
-/// The SDK that was initialised in this process, an ended one included.
-static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
-
-pub(crate) fn running() -> MutexGuard<'static, Option<Running>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+/// The lives of the SDK in this process: the one that runs or ended last, and those before it.
+#[derive(Debug)]
+pub(crate) struct Lives {
+    now: Option<Running>,
+    /// Earlier ones whose threads may not have ended yet.
+    ending: Vec<Transport>,
+    /// What all that have ended did.
+    past: Option<Delivery>,
 }
 
-/// What became of this process's spans so far.
+static LIVES: Mutex<Lives> = Mutex::new(Lives { now: None, ending: Vec::new(), past: None });
+
+pub(crate) fn lives() -> MutexGuard<'static, Lives> {
+    LIVES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lives {
+    /// Whether one is there that was not told to end.
+    pub(crate) fn running(&self) -> bool {
+        self.now.as_ref().is_some_and(|r| !r.orders.stopped())
+    }
+
+    /// A new one begins.
+    pub(crate) fn begin(&mut self, new: Running) {
+        self.ending.extend(self.now.replace(new).map(|r| r.transport));
+        let past = self.past.get_or_insert_default();
+        self.ending.retain(|transport| {
+            // Asked in this order, so that nothing is counted behind the reading.
+            let ended = transport.ended();
+            if ended {
+                *past = past.plus(&transport.delivery());
+            }
+            !ended
+        });
+    }
+
+    fn delivery(&self) -> Delivery {
+        let all = self.ending.iter().chain(self.now.as_ref().map(|r| &r.transport));
+        all.fold(self.past.unwrap_or_default(), |sum, t| sum.plus(&t.delivery()))
+    }
+}
+
+/// What became of this process's spans so far, over all lives of the SDK in it. After a fork: nothing.
 pub fn stats() -> Stats {
-    let running = running().clone();
-    let drains = running.as_ref().is_some_and(|r| r.orders.drains());
+    if crate::state::forked() {
+        return Stats::default();
+    }
+    let (drains, delivery) = {
+        let lives = lives();
+        (lives.now.as_ref().is_some_and(|r| r.orders.drains()), lives.delivery())
+    };
     if !drains {
         crate::drain::sweep();
     }
-    crate::stats::read(drains, &running.map(|r| r.transport.delivery()).unwrap_or_default())
+    crate::stats::read(drains, &delivery)
 }
 
 /// What became of the requests that were handed to this process's transport.
 pub fn delivery() -> Delivery {
-    running().as_ref().map(|r| r.transport.delivery()).unwrap_or_default()
+    if crate::state::forked() { Delivery::default() } else { lives().delivery() }
 }
 
 /// Sends everything that has ended so far, from anywhere in the program; `true` when that was done by the
-/// deadline. Waits on a condition, never on a runtime: safe in a task, in a panic hook, and at exit.
+/// deadline. Waits on a condition, never on a runtime: safe in a task, in a panic hook, and at exit. In a process
+/// that was forked from one with the SDK nobody sends: `false`, at once.
 pub fn flush(deadline: Duration) -> bool {
-    let running = running().clone();
+    if crate::state::forked() {
+        return false;
+    }
+    let running = lives().now.clone();
     running.is_none_or(|r| r.flush(deadline))
 }
 
@@ -108,16 +152,21 @@ impl Guard {
     /// Sends everything that has ended so far; `true` when that was done by the deadline. Safe to
     /// call anywhere: it waits on a condition, never on a runtime.
     pub fn flush(&self, deadline: Duration) -> bool {
-        self.running.as_ref().is_none_or(|r| r.flush(deadline))
+        self.running.as_ref().is_none_or(|r| !crate::state::forked() && r.flush(deadline))
     }
 
-    /// Sends what is left and ends the SDK; `true` when that was done by the deadline.
+    /// Sends what is left and ends the SDK; `true` when that was done by the deadline. Then [`init`](crate::init) may
+    /// start it again.
     pub fn shutdown(mut self, deadline: Duration) -> bool {
         self.end(deadline)
     }
 
     fn end(&mut self, deadline: Duration) -> bool {
         let Some(running) = self.running.take() else { return true };
+        if crate::state::forked() {
+            // The parent's threads are not here; there is nothing to wait for.
+            return false;
+        }
         crate::state::set_active(false);
         let ended = running.stop(deadline);
         if !self.quiet {

@@ -26,8 +26,8 @@
 //! span is written into a ring of its thread: no lock, no allocation, no system call, nobody woken.
 //! A thread of the SDK reads the rings on a timer, another reads the metrics, a third sends: to Redis, else by
 //! OTLP, else to a bounded place on disk. Full = the newest is dropped and counted ([`stats`]):
-//! `created + recovered = sent + dropped + on disk + queued`. After a fork the new process records
-//! nothing unless it is the one that calls [`init`].
+//! `created + recovered = sent + dropped + on disk + queued`. After a shutdown [`init`] may start it again. A
+//! process forked after [`init`] records nothing and waits for nothing; one that is to record is forked before.
 //!
 //! Feature `off`: everything compiles and nothing is left of it. `OTEL_SDK_DISABLED=true`: nothing is started.
 

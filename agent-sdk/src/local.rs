@@ -222,7 +222,7 @@ impl Drop for Leaving {
 /// drains this thread's ring here.
 #[cfg(unix)]
 pub(crate) extern "C" fn forked() {
-    crate::state::set_active(false);
+    crate::state::set_forked();
     with(|local| {
         local.reseed();
         local.release();

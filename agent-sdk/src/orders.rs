@@ -92,6 +92,11 @@ impl Orders {
         self.state().stop_by.is_some_and(|by| left(by).is_zero())
     }
 
+    /// Whether the end was ordered.
+    pub(crate) fn stopped(&self) -> bool {
+        self.state().stop_by.is_some()
+    }
+
     /// Whether somebody still reads the rings.
     pub(crate) fn drains(&self) -> bool {
         !self.state().ended[Who::Drain as usize]

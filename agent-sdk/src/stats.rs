@@ -117,6 +117,11 @@ fn look(running: bool) -> (u64, u64, u64) {
     (created, full.while_running, full.afterwards)
 }
 
+/// A drain begins: what rings turned away until now was lost to the shutdown before.
+pub(crate) fn drain_begins() {
+    look(false);
+}
+
 /// The drain has ended: what rings turn away from now on is lost to the shutdown.
 pub(crate) fn drain_ended() {
     look(true);

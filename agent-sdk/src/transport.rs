@@ -113,6 +113,11 @@ impl Transport {
     pub fn delivery(&self) -> Delivery {
         self.account.read()
     }
+
+    /// Whether its thread has ended: nothing of its account changes any more.
+    pub fn ended(&self) -> bool {
+        self.control.ended()
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,21 @@ impl Delivery {
         self.dropped[reason as usize]
     }
 
+    /// This and what another transport of the process did.
+    pub(crate) fn plus(mut self, other: &Self) -> Self {
+        for (to, from) in self.dropped.iter_mut().zip(other.dropped) {
+            *to += from;
+        }
+        self.offered += other.offered;
+        self.recovered += other.recovered;
+        self.delivered += other.delivered;
+        self.on_disk += other.on_disk;
+        self.metrics_delivered += other.metrics_delivered;
+        self.metrics_dropped += other.metrics_dropped;
+        self.retries += other.retries;
+        self
+    }
+
     /// Neither at an end nor on disk.
     pub fn on_the_way(&self) -> u64 {
         let ended = self.delivered + self.dropped() + self.on_disk;

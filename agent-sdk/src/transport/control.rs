@@ -142,6 +142,11 @@ impl Control {
         self.changed.notify_all();
     }
 
+    /// Whether it is.
+    pub fn ended(&self) -> bool {
+        self.lock().ended
+    }
+
     /// The thread's ear.
     pub fn watch(&self) -> Watch {
         Watch(self.phase.subscribe())

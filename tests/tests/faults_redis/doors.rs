@@ -6,8 +6,8 @@ use longpole_proto::road::{HEADER_PRODUCER, HEADER_SEQUENCE, HEADER_SHARD, UNSHA
 use longpole_tests::collector::wait_until;
 use longpole_tests::http::call;
 use longpole_tests::spans::request;
-use longpole_tests::streams::Producer;
-use std::net::{SocketAddr, TcpListener};
+use longpole_tests::streams::{Producer, lasting};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const PROTOBUF: (&str, &str) = ("Content-Type", "application/x-protobuf");
@@ -20,16 +20,21 @@ fn counting_all(redis: &Redis, http: &str) -> Collector {
     Collector::start_at(http, &[&["--redis", url.as_str()], &windows[..]].concat())
 }
 
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port")
-}
-
 fn items(collector: &Collector, fate: &str) -> u64 {
     collector.sum(&format!("longpole_{fate}_items_total"), &[("signal", "spans")]) as u64
 }
 
 fn duplicates(collector: &Collector) -> u64 {
     collector.sum("longpole_duplicate_batches_total", &[]) as u64
+}
+
+/// Ends the senders, also where the test fails.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Sends requests of 24 spans, each again until it is acknowledged, by one collector or the other. Of every
@@ -59,13 +64,14 @@ fn collectors_and_redis_killed_under_otlp_load_count_every_span_once() {
     let Some(mut redis) = server(&["--appendonly", "yes", "--appendfsync", "everysec"]) else {
         return;
     };
-    let at = [free(), free()];
+    let at = [lasting(), lasting()];
     let start = |redis: &Redis, n: usize| counting_all(redis, &at[n].to_string());
     let mut running = [start(&redis, 0), start(&redis, 1)];
     wait_until(SOON, "all streams are owned", || running.iter().map(owned).sum::<u64>() == 4);
     let (stop, acknowledged, again) = Default::default();
     let mut kills = (0, 0);
     std::thread::scope(|scope| {
+        let _stops = Stops(&stop);
         for _ in 0..3 {
             scope.spawn(|| load(at, &stop, &acknowledged, &again));
         }
@@ -85,7 +91,6 @@ fn collectors_and_redis_killed_under_otlp_load_count_every_span_once() {
             kills.1 += 1;
             goes_on("senders are heard after Redis's end");
         }
-        stop.store(true, Ordering::Relaxed);
     });
     let all = acknowledged.into_inner();
     let whole = |c: &Collector| owned(c) == 4 && calls(c) == all;

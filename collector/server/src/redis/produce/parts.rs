@@ -17,8 +17,8 @@ use longpole_proto::road::{ENCODING_GZIP, ENCODING_IDENTITY, ENTRY_BYTES};
 use longpole_proto::shard::{shard_of, trace_hash};
 use std::io::Write;
 
-/// Payloads below this are not worth packing.
-const SMALL: usize = 256;
+/// Payloads below this are not packed: making a packer ready costs more than ten spans all of their road.
+const SMALL: usize = 4 << 10;
 
 /// What becomes an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]

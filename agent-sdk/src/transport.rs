@@ -11,7 +11,6 @@ mod otlp;
 mod parcel;
 mod redis;
 mod remote;
-mod scrub;
 pub(crate) mod settings;
 mod spill;
 #[cfg(feature = "tls")]

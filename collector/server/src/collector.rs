@@ -181,6 +181,7 @@ impl Collector {
             own: Arc::clone(&own),
             control: Arc::clone(&control),
             streams: None,
+            writes: setup.durable.is_some() || setup.redis.is_some(),
         };
         let streams = prepared(&setup.settings, setup.redis, &door).await?;
         let inlet = streams.as_ref().map(|(streams, _)| streams.inlet());

@@ -19,10 +19,11 @@ use crate::log::Producer;
 use crate::own::Own;
 use crate::pipeline::{Pipeline, Refused};
 use crate::redis::ToStreams;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::HeaderMap;
 use longpole_model::signal::{Batch, Reason, Rejections, Timestamp};
 use longpole_proto::road::UNSHARDED;
+use longpole_proto::scrub::scrub;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,6 +101,14 @@ fn oversize(signal: Signal, items: u32) -> Rejections {
     refused
 }
 
+/// A payload without secrets, in place where nobody else holds it. Our own SDK has masked them already; that
+/// somebody says so by a header is no reason to believe it.
+fn masked(signal: Signal, payload: Bytes) -> Bytes {
+    let mut bytes = payload.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+    scrub(&mut bytes, signal == Signal::Metrics);
+    bytes.freeze()
+}
+
 /// What every OTLP door needs.
 #[derive(Clone)]
 pub struct Door {
@@ -115,6 +124,8 @@ pub struct Door {
     pub control: Arc<Control>,
     /// The streams into which requests are written; `None` = the pipeline's own log.
     pub streams: Option<ToStreams>,
+    /// Whether requests are written to a disk or to Redis: secrets in them are masked before.
+    pub writes: bool,
 }
 
 impl Door {
@@ -131,10 +142,11 @@ impl Door {
     ) -> Result<Accepted, Denied> {
         let now = self.pipeline.now();
         let bytes = payload.len();
-        let (batch, rejections) = self.decode(signal, &payload, now).await.map_err(|refusal| {
-            self.refuse(transport, refusal.reason);
-            Denied::Unreadable(refusal.reason, refusal.message)
-        })?;
+        let (payload, batch, rejections) =
+            self.read(signal, payload, now).await.map_err(|refusal| {
+                self.refuse(transport, refusal.reason);
+                Denied::Unreadable(refusal.reason, refusal.message)
+            })?;
         let items = (batch.spans.len(), batch.points.len());
         let mut accepted = Accepted {
             rejected: match signal {
@@ -200,23 +212,25 @@ impl Door {
         })
     }
 
-    async fn decode(
+    /// A payload as it may be written, and what is in it.
+    async fn read(
         &self,
         signal: Signal,
-        payload: &Bytes,
+        payload: Bytes,
         now: Timestamp,
-    ) -> Result<(Batch, Rejections), Refusal> {
-        let decode = move |door: &Self, payload: &Bytes| {
+    ) -> Result<(Bytes, Batch, Rejections), Refusal> {
+        let read = move |door: &Self, payload: Bytes| {
+            let payload = if door.writes { masked(signal, payload) } else { payload };
             let mut decoder = door.decoders.take(&door.limits);
-            let decoded = decoder.decode(payload, Some(signal), Some(now));
+            let decoded = decoder.decode(&payload, Some(signal), Some(now));
             door.decoders.give_back(decoder);
-            decoded
+            decoded.map(|(batch, rejections)| (payload, batch, rejections))
         };
         if payload.len() <= LARGE {
-            return decode(self, payload);
+            return read(self, payload);
         }
-        let (door, payload) = (self.clone(), payload.clone());
-        let work = tokio::task::spawn_blocking(move || decode(&door, &payload));
+        let door = self.clone();
+        let work = tokio::task::spawn_blocking(move || read(&door, payload));
         work.await.unwrap_or_else(|e| {
             Err(Refusal { reason: Reason::Malformed, message: format!("cannot be read: {e}") })
         })

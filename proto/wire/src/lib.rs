@@ -12,6 +12,7 @@ pub mod order;
 pub mod percent;
 pub mod pprof;
 pub mod road;
+pub mod scrub;
 pub mod shard;
 
 /// Version 1 of the stored and sent forms.

@@ -1,9 +1,10 @@
 //! Text from strangers on its way into the dictionary: valid UTF-8, capped, without control
-//! characters that change how other text is read.
+//! characters that change how other text is read, and without what looks like a secret.
 //!
 //! Escaping is the business of each voice; nothing here looks at text that is not kept.
 
 use longpole_model::signal::Rejections;
+use longpole_proto::mask::mask_text;
 
 /// Characters that reorder or hide text around them.
 fn is_hidden(c: char) -> bool {
@@ -14,6 +15,14 @@ fn is_hidden(c: char) -> bool {
 
 /// The text that is kept of `raw`, at most `cap` bytes. Counts what had to be mended.
 pub(crate) fn clean(raw: &[u8], cap: usize, rejections: &mut Rejections) -> String {
+    let mut text = legible(raw, cap, rejections).into_bytes();
+    // Names go to every voice: whoever sends them need not have masked them.
+    mask_text(&mut text);
+    // Whole characters become ASCII: it is text still.
+    String::from_utf8(text).unwrap_or_default()
+}
+
+fn legible(raw: &[u8], cap: usize, rejections: &mut Rejections) -> String {
     // By far the most text is short and plain.
     if raw.len() <= cap
         && raw.iter().all(|b| (0x20..0x7f).contains(b))
@@ -80,6 +89,8 @@ mod tests {
         assert_eq!(cleaned(b"a\0b", 4096), ("ab".into(), 0, 1));
         assert_eq!(cleaned("a\u{202e}b".as_bytes(), 4096), ("ab".into(), 0, 1));
         assert_eq!(cleaned(b"a\nb", 4096), ("a b".into(), 0, 0));
+        let secret = "über http://me:hunter2@db/x".as_bytes();
+        assert_eq!(cleaned(secret, 4096), ("über http://**********@db/x".into(), 0, 0));
         assert_eq!(cleaned("ééé".as_bytes(), 5), ("éé".into(), 0, 1));
         assert_eq!(cleaned("ééé".as_bytes(), 6), ("ééé".into(), 0, 0));
         let long = "€".repeat(5_000);

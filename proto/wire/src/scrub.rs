@@ -1,8 +1,8 @@
 //! Secrets in an OTLP request masked where they stand, before anything is sent or kept on disk. Which
-//! texts are secrets is `longpole_proto::mask`; here is only where a request holds texts.
+//! texts are secrets is [`crate::mask`]; here is only where a request holds texts.
 
-use longpole_proto::fields::{Field, fields};
-use longpole_proto::mask::{key_is_secret, mask_all, mask_text};
+use crate::fields::{Field, fields};
+use crate::mask::{key_is_secret, mask_all, mask_text};
 
 /// Nested attribute values deeper than this are masked whole.
 const DEEPEST: u32 = 16;
@@ -69,7 +69,7 @@ fn holds(message: Message, field: u32, metrics: bool) -> Holds {
 
 /// Masks an `ExportTraceServiceRequest`, or with `metrics` an `ExportMetricsServiceRequest`. Its length
 /// and shape stay.
-pub(crate) fn scrub(bytes: &mut [u8], metrics: bool) {
+pub fn scrub(bytes: &mut [u8], metrics: bool) {
     let end = bytes.len();
     message(bytes, 0, end, Message::Request, metrics);
 }

@@ -2,26 +2,25 @@
 //!
 //! Single owner, no lock, nothing shared: what it needs of the catalog it has a copy of. Time comes to
 //! it in steps of ten milliseconds, so that what it does depends on the log alone, not on how often
-//! it is called. Which span goes to which shard is decided by its caller.
+//! it is called. Which span goes to which shard is decided by its caller; what becomes of one is
+//! [`record`]'s.
 
-use super::clock::{Clock, Slot};
-use super::codes::SiteCode;
+mod record;
+
+use super::clock::Clock;
 use super::group::Scratch;
-use super::open::OpenSpan;
 use super::partition::Partition;
 use super::segment::Evaluator;
-use super::series::{Observed, SeriesTable, Shown};
+use super::series::{SeriesTable, Shown};
 use super::tables::{OpenWindow, RedTable, Sizes};
 use super::windows::{Sink, Windows};
 use super::work::Work;
-use crate::catalog::{MappedSeries, RedId, RedRow};
+use crate::catalog::RedRow;
 use crate::hash::IdHash;
 use crate::limits::Limits;
-use crate::shed::{Step, Typical};
+use crate::shed::Typical;
 use longpole_model::signal::{
-    AttributeKey, Category, Counters, Exemplar, Given, MetricPoint, OperationId, PARTITIONS,
-    RedCounters, RedSummary, SiteKey, SpanRecord, StatusCode, Tally, Timestamp, TraceHash, Window,
-    WindowSummary, band_of, span_flags,
+    AttributeKey, Counters, Given, PARTITIONS, RedCounters, Tally, Timestamp, WindowSummary,
 };
 use std::collections::HashSet;
 
@@ -165,140 +164,6 @@ impl Aggregator {
         }
     }
 
-    /// Asks the memory for what is written next, for the whole request at once: one after the other,
-    /// each open span would wait for it.
-    fn touch(&self, work: &Work) {
-        let (mut last, mut run, mut read) = (None, 0, 0);
-        for place in work.dealt.of(self.shard, work.batch.spans.len()) {
-            let Some(span) = work.batch.spans.get(work.dealt.span(place)) else { continue };
-            run = if last == Some(span.trace) { run + 1 } else { 0 };
-            last = Some(span.trace);
-            read ^= self.partitions[span.trace.hash().partition()].touch(run);
-        }
-        std::hint::black_box(read);
-    }
-
-    /// Finds the traces of a request that are worth more than others, where not all are kept.
-    fn prize(&mut self, work: &Work) {
-        self.precious.clear();
-        if work.step == Step::default() && self.thinned == 0 {
-            return;
-        }
-        self.typical.resize(self.names.len(), Typical::default());
-        for place in work.dealt.of(self.shard, work.batch.spans.len()) {
-            let Some(span) = work.batch.spans.get(work.dealt.span(place)) else { continue };
-            let red = work.mapped.operations.get(span.operation as usize);
-            let typical = red.and_then(|(red, _)| self.typical.get_mut(red.0 as usize));
-            let slow = typical.is_some_and(|t| t.is_slow(band_of(span.duration())));
-            if slow || is_precious(span) {
-                self.precious.insert(span.trace.hash().0);
-            }
-        }
-    }
-
-    /// Records one span; gives back the window in which it counts.
-    #[inline]
-    fn record(
-        &mut self,
-        span: &SpanRecord,
-        red: RedId,
-        query: u16,
-        arrival: Timestamp,
-        step: Step,
-    ) -> Option<Window> {
-        let hash = span.trace.hash();
-        let in_time = span.end <= arrival.plus(self.limits.skew);
-        let slot = match self.windows.recent(span.end, &self.clock) {
-            Some(window) if in_time => Slot::Window(window),
-            _ => self.clock.slot(span.end, arrival),
-        };
-        let (summary, window) = match slot {
-            Slot::Window(w) => {
-                self.tally.spans.window += 1;
-                (self.windows.at(w).red.at(red), Some(w))
-            }
-            Slot::Skewed(w) => {
-                self.tally.spans.skewed += 1;
-                (self.windows.at(w).red.at(red), Some(w))
-            }
-            Slot::Late => {
-                self.tally.spans.late += 1;
-                (self.late.at(red), None)
-            }
-        };
-        add(summary, span, hash);
-        if step.takes_exemplars() {
-            let duration_ns = span.duration();
-            summary.offer(Exemplar { hash: hash.0, trace: span.trace, duration_ns });
-        } else {
-            self.given.exemplars += 1;
-        }
-        if span.duration() > self.limits.horizon {
-            self.tally.long += 1;
-            return window;
-        }
-        let partition = &mut self.partitions[hash.partition()];
-        let before = partition.len();
-        let precious = is_precious(span) || self.precious.contains(&hash.0);
-        let open = OpenSpan::new(span, red, arrival).with_query(query).precious(precious);
-        let (was, given) = (partition.is_thinned(), partition.push(open, self.budget, step));
-        self.open = self.open + partition.len() - before;
-        if given != Given::default() {
-            self.thinned += usize::from(partition.is_thinned()) - usize::from(was);
-            self.tally.not_kept += given.spans();
-            self.given.add(given);
-        }
-        window
-    }
-
-    /// Counts how much a call carried.
-    fn payload(&mut self, window: Window, red: RedId, amount: u64, weight: u64) {
-        let Some(name) = self.names.get(red.0 as usize).filter(|_| amount > 0) else { return };
-        let peer = OperationId::NONE;
-        let key = SiteKey { operation: name.key.operation, peer, category: Category::Payload };
-        let cap = self.limits.rows_per_window;
-        let kept = self.windows.at(window).site(cap, SiteCode::new(key), amount, weight, false);
-        self.windows.overflow_rows += u64::from(!kept);
-    }
-
-    #[cold]
-    fn fault(&mut self, window: Window, red: RedId, error: &str, weight: u64) {
-        let Some(name) = self.names.get(red.0 as usize) else { return };
-        let cap = self.limits.faults_per_window;
-        let kept = self.windows.at(window).fault(cap, name.key.operation, error, weight);
-        self.windows.overflow_rows += u64::from(!kept);
-    }
-
-    fn point(
-        &mut self,
-        point: &MetricPoint,
-        series: MappedSeries,
-        arrival: Timestamp,
-        seen: impl FnOnce(&mut SeriesTable) -> Option<Observed>,
-    ) {
-        self.tally.overflow_points += u64::from(series.overflow);
-        let slot = self.clock.slot(point.time, arrival);
-        let (Slot::Window(window) | Slot::Skewed(window)) = slot else {
-            self.tally.points.late += 1;
-            return;
-        };
-        let Some(seen) = seen(&mut self.series) else {
-            self.tally.points.duplicate += 1;
-            return;
-        };
-        match slot {
-            Slot::Skewed(_) => self.tally.points.skewed += 1,
-            _ => self.tally.points.window += 1,
-        }
-        if series.overflow {
-            return; // numbers of different series make no sum
-        }
-        let window = self.windows.at(window);
-        for (id, summary) in seen {
-            window.series(id, summary);
-        }
-    }
-
     /// Moves log time forward, step by step: closes the windows behind the watermark and visits the
     /// partition whose turn it is.
     pub fn advance(&mut self, to: Timestamp) -> Option<Closed> {
@@ -400,21 +265,4 @@ impl Aggregator {
     pub fn open_spans(&self) -> usize {
         self.open
     }
-}
-
-#[inline]
-fn add(summary: &mut RedSummary, span: &SpanRecord, hash: TraceHash) {
-    let weight = u64::from(span.weight.0);
-    summary.spans += 1;
-    summary.weight = summary.weight.saturating_add(weight);
-    if span.status == StatusCode::Error {
-        summary.failed += 1;
-        summary.failed_weight = summary.failed_weight.saturating_add(weight);
-    }
-    summary.halves[hash.half()].record(span.duration(), weight);
-}
-
-/// What a span by itself says of its trace's worth.
-fn is_precious(span: &SpanRecord) -> bool {
-    span.status == StatusCode::Error || span.flags & span_flags::LINKED != 0
 }

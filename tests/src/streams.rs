@@ -1,33 +1,18 @@
 //! A real redis-server on a free port, and a producer that writes streams as an SDK does and remembers
 //! what was acknowledged. Neither knows the code under test.
 
+use crate::addresses::lasting_address;
 use crate::foreign::{in_path, there};
 use crate::spans::{gzip, request};
 use longpole_proto::{road, shard};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use redis::{Connection, RedisResult, Value, cmd};
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Environment variable that makes the tests fail where redis-server is missing.
 pub const REQUIRED: &str = "LONGPOLE_REQUIRE_REDIS";
-
-/// A free address for a server that is killed and comes back: no port of which the system gives clients one
-/// meanwhile.
-pub fn lasting() -> SocketAddr {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + std::process::id().wrapping_mul(89).wrapping_add(nth) % 12_000;
-        let at = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap_or(20_000)));
-        if TcpListener::bind(at).is_ok() {
-            return at;
-        }
-    }
-}
 
 /// The server. Ends with the test.
 pub struct Redis {
@@ -43,7 +28,7 @@ impl Redis {
         if !there("redis-server", &in_path("redis-server"), REQUIRED) {
             return None;
         }
-        let free = lasting();
+        let free = lasting_address();
         let folder = tempfile::tempdir().expect("a folder");
         let settings = settings.iter().map(|s| (*s).to_owned()).collect();
         let child = Command::new("true").spawn().expect("a child");

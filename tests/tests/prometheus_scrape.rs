@@ -9,7 +9,7 @@ use longpole_tests::spans::{now, request, span};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::Value;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,8 +30,8 @@ impl Prometheus {
              scrape_configs:\n  - job_name: longpole\n    static_configs:\n      - targets: ['{target}']\n"
         );
         std::fs::write(&config, text).expect("written");
-        // It does not tell which port it got: take a free one and give it back.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+        // It does not tell which port it got.
+        let free = longpole_tests::addresses::lasting_address();
         let flag = |name: &str, value: &dyn std::fmt::Display| format!("--{name}={value}");
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
         let child = Command::new(in_path("prometheus"))

@@ -55,8 +55,7 @@ fn a_real_collector_takes_both_protocols() {
 #[test]
 fn a_collector_that_was_away_gets_what_was_kept() {
     let folder = tempfile::tempdir().expect("a folder");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-    let at = port.expect("a port");
+    let at = longpole_tests::addresses::lasting_address();
     let bridge = Bridge::start(|name| match name {
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(format!("http://{at}")),
         "LONGPOLE_SPILL_DIR" => Some(folder.path().display().to_string()),

@@ -34,6 +34,12 @@ pub enum CheckpointError {
         /// Oldest reader they allow.
         oldest_reader: u8,
     },
+    /// A version before the first that this one can follow wrote it.
+    #[error(
+        "the checkpoint was written in format {0}, which this version cannot read any more: name another \
+         folder with --data; totals and baselines begin anew there"
+    )]
+    TooOld(u8),
     /// Written under other settings.
     #[error(
         "the data folder was written with a window of {} ns, a lateness of {} ns and a horizon of {} ns. \

@@ -13,10 +13,10 @@ use longpole_model::signal::{Operation, SeriesIdentity, Tally};
 pub use decode::decode;
 pub use encode::encode;
 
-/// Version written.
-pub const FORMAT: u32 = 1;
+/// Version written. 2 has three more categories of sites, which a reader of 1 does not know; 1 can be read.
+pub const FORMAT: u32 = 2;
 /// Oldest version of a reader that understands what is written.
-pub const OLDEST_READER: u32 = 1;
+pub const OLDEST_READER: u32 = 2;
 
 /// What the ids of a summary stand for.
 #[derive(Clone, Copy, Debug)]

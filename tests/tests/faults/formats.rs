@@ -78,6 +78,6 @@ fn state_of_other_versions() {
     collector.terminate();
     say(&format!(
         "F14: a newer format is refused with exit 2 and left as it is; one that may be read is: {sent} spans, 0 lost. \
-         There is one format so far: an older one cannot be tried"
+         There is no older format that is read: that it is refused is a test beside the code"
     ));
 }

@@ -7,14 +7,13 @@ use longpole_tests::collector::{Collector, wait_until};
 use longpole_tests::foreign::{in_path, there};
 use longpole_tests::streams::{Producer, REQUIRED, Redis};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(20);
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port()
+    longpole_tests::addresses::lasting_address().port()
 }
 
 fn refused(url: &str) -> (Option<i32>, String) {

@@ -92,7 +92,7 @@ fn second(collector: &Collector, milliseconds: u64) {
 
 #[test]
 fn a_target_that_fails_in_every_way() {
-    let at = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+    let at = longpole_tests::addresses::lasting_address();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("longpole.yaml");
     std::fs::write(&file, format!("webhooks:\n  - url: http://{at}/hook\n")).expect("written");

@@ -3,10 +3,11 @@
 
 use super::*;
 use longpole_proto::road::{HEADER_PRODUCER, HEADER_SEQUENCE, HEADER_SHARD, UNSHARDED};
+use longpole_tests::addresses::lasting_address;
 use longpole_tests::collector::wait_until;
 use longpole_tests::http::call;
 use longpole_tests::spans::request;
-use longpole_tests::streams::{Producer, lasting};
+use longpole_tests::streams::Producer;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -64,7 +65,7 @@ fn collectors_and_redis_killed_under_otlp_load_count_every_span_once() {
     let Some(mut redis) = server(&["--appendonly", "yes", "--appendfsync", "everysec"]) else {
         return;
     };
-    let at = [lasting(), lasting()];
+    let at = [lasting_address(), lasting_address()];
     let start = |redis: &Redis, n: usize| counting_all(redis, &at[n].to_string());
     let mut running = [start(&redis, 0), start(&redis, 1)];
     wait_until(SOON, "all streams are owned", || running.iter().map(owned).sum::<u64>() == 4);

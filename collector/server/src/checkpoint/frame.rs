@@ -12,7 +12,7 @@
 use super::CheckpointError;
 
 const MAGIC: &[u8; 4] = b"lpck";
-/// Version written. 2 does not say twice which requests came before; 1 can be read.
+/// Version written. Numbers in it are told apart by their place alone: an earlier one is another language.
 pub const FORMAT: u8 = 2;
 /// Oldest version of a reader that understands it.
 pub const OLDEST_READER: u8 = 2;
@@ -41,7 +41,7 @@ pub fn write(generation: u64, body: &[u8]) -> Vec<u8> {
 /// Generation and body of a frame.
 ///
 /// # Errors
-/// [`CheckpointError::Damaged`] or [`CheckpointError::TooNew`].
+/// [`CheckpointError::Damaged`], [`CheckpointError::TooNew`] or [`CheckpointError::TooOld`].
 pub fn read(bytes: &[u8]) -> Result<(u64, &[u8]), CheckpointError> {
     let damaged = CheckpointError::Damaged;
     let (head, rest) = bytes.split_first_chunk::<24>().ok_or(damaged("it is cut off"))?;
@@ -62,6 +62,9 @@ pub fn read(bytes: &[u8]) -> Result<(u64, &[u8]), CheckpointError> {
     let (format, oldest) = (head[4], head[5]);
     if oldest > FORMAT || format == 0 {
         return Err(CheckpointError::TooNew { format, oldest_reader: oldest });
+    }
+    if format < FORMAT {
+        return Err(CheckpointError::TooOld(format));
     }
     Ok((number(8), body))
 }

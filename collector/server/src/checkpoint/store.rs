@@ -31,7 +31,8 @@ impl<D: Disk> Store<D> {
     /// Reads the generations that are there; `read` makes something of a body.
     ///
     /// # Errors
-    /// [`CheckpointError::TooNew`]: nothing may be written over it. [`CheckpointError::Disk`].
+    /// [`CheckpointError::TooNew`], [`CheckpointError::TooOld`]: nothing may be written over it.
+    /// [`CheckpointError::Disk`].
     pub fn open<T>(
         disk: D,
         mut read: impl FnMut(&[u8]) -> Result<T, CheckpointError>,
@@ -46,9 +47,11 @@ impl<D: Disk> Store<D> {
                     generation = generation.max(n);
                     whole.push((n, state));
                 }
-                Err(e @ (CheckpointError::TooNew { .. } | CheckpointError::Other(_))) => {
-                    return Err(e);
-                }
+                Err(
+                    e @ (CheckpointError::TooNew { .. }
+                    | CheckpointError::TooOld(_)
+                    | CheckpointError::Other(_)),
+                ) => return Err(e),
                 Err(e) => damaged.push(format!("{name}: {e}")),
             }
         }

@@ -55,13 +55,11 @@ pub struct Fingerprints {
 struct Stored {
     cap: usize,
     order: VecDeque<(Timestamp, Fingerprint)>,
-    /// Format 1 wrote what `order` says as well once more. Empty since.
-    known: Vec<Fingerprint>,
     duplicates: u64,
 }
 
 impl From<Stored> for Fingerprints {
-    fn from(Stored { cap, order, known: _, duplicates }: Stored) -> Self {
+    fn from(Stored { cap, order, duplicates }: Stored) -> Self {
         let known = order.iter().map(|(_, request)| *request).collect();
         Self { cap, order, known, duplicates }
     }
@@ -69,7 +67,7 @@ impl From<Stored> for Fingerprints {
 
 impl From<Fingerprints> for Stored {
     fn from(Fingerprints { cap, order, known: _, duplicates }: Fingerprints) -> Self {
-        Self { cap, order, known: Vec::new(), duplicates }
+        Self { cap, order, duplicates }
     }
 }
 

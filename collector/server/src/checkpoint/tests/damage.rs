@@ -88,10 +88,16 @@ fn what_cannot_be_followed_is_refused_with_advice() {
     later[24..28].copy_from_slice(&sum.to_le_bytes());
     let refused = frame::read(&later).expect_err("too new");
     assert!(refused.to_string().contains("upgrade"), "{refused}");
-    later[5] = 1;
+    (later[4], later[5]) = (frame::FORMAT + 1, frame::FORMAT);
     let sum = crc32fast::hash(&[&later[..24], b"x"].concat());
     later[24..28].copy_from_slice(&sum.to_le_bytes());
     assert!(frame::read(&later).is_ok(), "a later writer that this reader may read");
+    let mut earlier = later.clone();
+    (earlier[4], earlier[5]) = (1, 1);
+    let sum = crc32fast::hash(&[&earlier[..24], b"x"].concat());
+    earlier[24..28].copy_from_slice(&sum.to_le_bytes());
+    let refused = frame::read(&earlier).expect_err("too old");
+    assert!(refused.to_string().contains("another folder"), "{refused}");
     let other = Limits { window: 2 * SECOND, ..limits() };
     let refused = read(&small(), &other).expect_err("another grid");
     assert!(refused.to_string().contains("same settings"), "{refused}");

@@ -26,6 +26,7 @@ use crate::catalog::Catalog;
 use crate::limits::Limits;
 use crate::shed::Step;
 use longpole_model::signal::{Batch, Given, Reason, Rejections, Tally, Timestamp, WindowSummary};
+use totals::Gross;
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]
@@ -83,6 +84,14 @@ impl Engine {
         let mut tally = self.intake.pending();
         self.shards.iter().for_each(|s| tally.merge(&s.pending()));
         tally
+    }
+
+    /// What totals hold beside the windows told: counters of what is open.
+    pub fn open(&self) -> Gross {
+        let mut open = Gross::new(self.intake.pending());
+        self.shards.iter().for_each(|s| open.merge(&s.peek()));
+        self.align.pending().for_each(|part| open.add(part));
+        open
     }
 
     /// Counts a request that could not be read at all.

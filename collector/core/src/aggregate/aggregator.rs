@@ -67,6 +67,9 @@ pub struct Aggregator {
     step: u64,
     /// Everything that ends before or here has been closed.
     closed: Timestamp,
+    /// Windows that end before or here were told in an earlier life: what is read of them again has been
+    /// counted.
+    told: Timestamp,
 }
 
 impl Aggregator {
@@ -92,15 +95,23 @@ impl Aggregator {
             thinned: 0,
             step: 0,
             closed: Timestamp(0),
+            told: Timestamp(0),
             limits: limits.clone(),
         }
     }
 
-    /// Goes on from a place of the log at which nothing was open: the catalog's rows, the last step of
-    /// log time, up to where windows had been closed, and what series of all shards had shown.
-    pub fn resume(&mut self, rows: &[RedRow], step: u64, closed: Timestamp, shown: &[Shown]) {
+    /// Goes on from a place of the log behind which nothing is open that counts in a window after `told`:
+    /// the catalog's rows, the last step of log time, up to where windows had been closed, and what series
+    /// of all shards had shown there.
+    pub fn resume(
+        &mut self,
+        rows: &[RedRow],
+        (step, closed): (u64, Timestamp),
+        shown: &[Shown],
+        told: Timestamp,
+    ) {
         self.names = rows.to_vec();
-        (self.step, self.closed) = (step, closed);
+        (self.step, self.closed, self.told) = (step, closed, told);
         self.clock.advance(Timestamp(step * STEP));
         let mine = |s: &&Shown| s.0.0 % self.shards.max(1) == self.shard;
         self.series = SeriesTable::resume(shown.iter().filter(mine));
@@ -232,11 +243,14 @@ impl Aggregator {
     }
 
     /// What is not closed yet of what totals are made of: RED of all open windows and of late spans, what
-    /// the service graph is drawn from, and the counters so far.
+    /// the service graph is drawn from, and the counters so far. What was told in an earlier life and is read
+    /// again is left out: it is in the totals of that life.
     pub fn peek(&self) -> Counters {
         let mut out = Counters { tally: self.pending(), ..Counters::default() };
-        self.windows.iter().for_each(|w| w.count_graph(&mut out));
-        let tables = || self.windows.iter().map(|w| &w.red).chain([&self.late]);
+        let open = || self.windows.iter().filter(|w| w.window.end > self.told);
+        open().for_each(|w| w.count_graph(&mut out));
+        let late = (!self.is_counted()).then_some(&self.late);
+        let tables = || open().map(|w| &w.red).chain(late);
         out.red = Vec::with_capacity(tables().map(RedTable::len).max().unwrap_or_default());
         for (i, name) in self.names.iter().enumerate() {
             let mut rows = tables().filter_map(|t| t.get(i)).peekable();
@@ -251,9 +265,20 @@ impl Aggregator {
 
     /// Counters that no closed window carries yet.
     pub fn pending(&self) -> Tally {
+        if self.is_counted() {
+            return Tally::default();
+        }
         let mut tally = self.tally.clone();
         tally.overflow_rows += self.windows.overflow_rows;
         tally
+    }
+
+    /// Whether the window that closes next, which takes counters and late spans along, was told in an
+    /// earlier life.
+    fn is_counted(&self) -> bool {
+        let next = (self.closed > Timestamp(0)).then(|| self.clock.window_of(self.closed));
+        let next = self.windows.first().into_iter().chain(next).map(|w| w.end).min();
+        next.is_some_and(|end| end <= self.told)
     }
 
     /// What it has given up under pressure or for want of room.

@@ -57,7 +57,8 @@ impl Engine {
         engine.intake = Intake::resume(&settings, names, at);
         engine.align = Align::resume(&settings, told);
         let rows = engine.intake.catalog().red_since(0).to_vec();
-        engine.shards.iter_mut().for_each(|s| s.resume(&rows, at.step, at.closed, shown));
+        let place = (at.step, at.closed);
+        engine.shards.iter_mut().for_each(|s| s.resume(&rows, place, shown, told.next));
         engine
     }
 }

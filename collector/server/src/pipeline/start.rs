@@ -55,8 +55,8 @@ impl Pipeline {
         let mut aggregators = settings.aggregators();
         if let Some(s) = &state {
             let rows = pipeline.doors.rows();
-            let (step, closed) = (s.moment.step, s.moment.closed);
-            aggregators.iter_mut().for_each(|a| a.resume(&rows, step, closed, &s.shown));
+            let (place, told) = ((s.moment.step, s.moment.closed), s.told.next);
+            aggregators.iter_mut().for_each(|a| a.resume(&rows, place, &s.shown, told));
         }
         let last =
             pipeline.work(settings, aggregators, analyst, on_events, (align, Some(marks)))?;

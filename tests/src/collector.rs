@@ -5,9 +5,10 @@
 use crate::binary::longpole;
 use crate::exposition;
 use crate::http::{Answer, call};
+use crate::process::signal;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -86,6 +87,14 @@ impl Collector {
             .unwrap_or_else(|e| panic!("POST {path}: {e}; log: {:?}", self.log()))
     }
 
+    /// Asks services for something; gives the status and what was said.
+    pub fn order(&self, wish: &serde_json::Value) -> (u16, serde_json::Value) {
+        let body = wish.to_string();
+        let answer = call(self.listen, "POST", "/api/v1/control", &[], body.as_bytes());
+        let answer = answer.expect("an answer");
+        (answer.status, serde_json::from_slice(&answer.body).expect("JSON"))
+    }
+
     /// A table of the API.
     pub fn table(&self, path: &str) -> serde_json::Value {
         let answer = self.get(path);
@@ -132,8 +141,7 @@ impl Collector {
 
     /// SIGTERM; it must end well within ten seconds.
     pub fn terminate(mut self) {
-        let sent = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
-        assert!(sent.is_ok_and(|s| s.success()), "SIGTERM was not sent");
+        signal(self.pid(), "-TERM");
         let mut ended = None;
         wait_until(Duration::from_secs(10), "the collector ends after SIGTERM", || {
             ended = self.child.try_wait().expect("a child");

@@ -2,7 +2,8 @@
 //!
 //! One request a connection, or raw bytes. HTTP/2 is [`crate::h2c`].
 
-use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -31,6 +32,31 @@ impl Answer {
         let lines = self.head.lines().filter_map(|l| l.split_once(':'));
         lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()).next()
     }
+}
+
+/// A request as it came to a server of a test.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// Reads one request; `None` where it breaks off or does not say how long it is.
+pub fn receive(stream: &TcpStream) -> Option<Received> {
+    let mut reader = BufReader::new(stream);
+    let mut headers = BTreeMap::new();
+    let mut line = String::new();
+    while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
+        if let Some((name, value)) = line.trim().split_once(": ") {
+            headers.insert(name.to_ascii_lowercase(), value.to_owned());
+        }
+        line.clear();
+    }
+    let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
+    reader.read_exact(&mut body).ok()?;
+    Some(Received { headers, body })
 }
 
 /// A connection with timeouts.

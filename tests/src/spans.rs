@@ -39,6 +39,11 @@ pub fn span(name: &str) -> Span {
     }
 }
 
+/// So many of them, of seven operations.
+pub fn some(n: usize) -> Vec<Span> {
+    (0..n).map(|i| span(&format!("op{}", i % 7))).collect()
+}
+
 /// Spans of one service as a request.
 pub fn request(service: &str, spans: Vec<Span>) -> Vec<u8> {
     let attributes = vec![attribute("service.name", service)];

@@ -14,12 +14,18 @@ use std::time::{Duration, Instant};
 /// Environment variable that makes the tests fail where redis-server is missing.
 pub const REQUIRED: &str = "LONGPOLE_REQUIRE_REDIS";
 
+/// The rights that are shipped.
+const USERS: &str = include_str!("../../deploy/redis/users.acl");
+/// The password of their users here.
+const PASSWORD: &str = "ink";
+
 /// The server. Ends with the test.
 pub struct Redis {
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
     settings: Vec<String>,
+    guarded: bool,
 }
 
 impl Redis {
@@ -32,9 +38,25 @@ impl Redis {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = settings.iter().map(|s| (*s).to_owned()).collect();
         let child = Command::new("true").spawn().expect("a child");
-        let mut server = Self { child, port: free.port(), folder, settings };
+        let mut server = Self { child, port: free.port(), folder, settings, guarded: false };
         server.restart();
         Some(server)
+    }
+
+    /// The same with the users and rights that are shipped, also after each restart.
+    pub fn guarded(settings: &[&str]) -> Option<Self> {
+        let mut server = Self::start(settings)?;
+        server.guarded = true;
+        server.give_rights();
+        Some(server)
+    }
+
+    fn give_rights(&self) {
+        for line in USERS.lines() {
+            let words: Vec<&str> = line.split(' ').skip(1).collect();
+            let password = format!(">{PASSWORD}");
+            self.ask::<()>(&[&["ACL", "SETUSER"], &words[..], &[&password]].concat());
+        }
     }
 
     /// Starts it again on what it left on disk; returns when it answers.
@@ -53,6 +75,9 @@ impl Redis {
             assert!(began.elapsed() < Duration::from_secs(20), "redis-server does not answer");
             std::thread::sleep(Duration::from_millis(10));
         }
+        if self.guarded {
+            self.give_rights();
+        }
     }
 
     /// SIGKILL.
@@ -69,6 +94,16 @@ impl Redis {
     /// `redis://` and where it is.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The same for a collector.
+    pub fn collector_url(&self) -> String {
+        self.url_of("longpole-collector", PASSWORD)
+    }
+
+    /// The same for a producer.
+    pub fn producer_url(&self) -> String {
+        self.url_of("longpole-producer", PASSWORD)
     }
 
     /// The same for a user.

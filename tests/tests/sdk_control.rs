@@ -3,7 +3,6 @@
 
 use longpole_sdk::{span, stats};
 use longpole_tests::collector::{Collector, wait_until};
-use longpole_tests::http::call;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -19,10 +18,7 @@ fn ask(collector: &Collector, service: &str) -> (u16, serde_json::Value) {
     let wish = serde_json::json!({
         "service": service, "operation": "job", "share": 0.0, "seconds": 3,
     });
-    let body = wish.to_string();
-    let answer = call(collector.listen, "POST", "/api/v1/control", &[], body.as_bytes());
-    let answer = answer.expect("an answer");
-    (answer.status, serde_json::from_slice(&answer.body).expect("JSON"))
+    collector.order(&wish)
 }
 
 #[test]

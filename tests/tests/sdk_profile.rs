@@ -6,7 +6,6 @@ use longpole_proto::order::{HEADER_REPORT, HEADER_TAKER, PATH_PROFILE};
 use longpole_proto::pprof;
 use longpole_sdk::span;
 use longpole_tests::collector::{Collector, wait_until};
-use longpole_tests::http::call;
 use prost::Message;
 use std::io::Read;
 use std::sync::Arc;
@@ -26,13 +25,6 @@ fn kneads_the_dough(stop: &AtomicBool) -> u64 {
         }
     }
     x
-}
-
-fn ask(collector: &Collector, wish: serde_json::Value) -> (u16, serde_json::Value) {
-    let body = wish.to_string();
-    let answer = call(collector.listen, "POST", "/api/v1/control", &[], body.as_bytes());
-    let answer = answer.expect("an answer");
-    (answer.status, serde_json::from_slice(&answer.body).expect("JSON"))
 }
 
 #[test]
@@ -66,12 +58,12 @@ fn a_profile_names_the_function_and_the_span() {
         table["profilable"]["bakery"].as_array().is_some_and(|a| a.len() == 1)
     });
     let out = serde_json::json!({"kind": "profile", "service": "bakery", "seconds": 61});
-    assert_eq!(ask(&collector, out).0, 400);
+    assert_eq!(collector.order(&out).0, 400);
     let other = serde_json::json!({"kind": "profile", "service": "mill", "seconds": 1});
-    assert_eq!(ask(&collector, other).0, 409);
+    assert_eq!(collector.order(&other).0, 409);
     let good =
         serde_json::json!({"kind": "profile", "service": "bakery", "seconds": 2, "rate": 199});
-    let (status, order) = ask(&collector, good.clone());
+    let (status, order) = collector.order(&good);
     assert_eq!((status, &order["kind"]), (201, &serde_json::json!("profile")), "{order}");
     let outcome = |n: usize| {
         let table = collector.table("/api/v1/control");
@@ -83,7 +75,7 @@ fn a_profile_names_the_function_and_the_span() {
         outcome(0)["profile"] == 1
     });
     // Not again at once: the program says why.
-    assert_eq!(ask(&collector, good).0, 201);
+    assert_eq!(collector.order(&good).0, 201);
     wait_until(SOON, "a second one is refused", || {
         come_by();
         outcome(1)["refused"].as_str().is_some_and(|why| why.contains("less than 60 s ago"))
@@ -143,7 +135,7 @@ fn nobody_else_puts_one(collector: &Collector, order: &serde_json::Value) {
     let liar = "service=liars,instance=liar,takes=profile";
     let headers = [(HEADER_TAKER, liar), ("content-type", "application/x-protobuf")];
     collector.post("/v1/traces", &headers, b"");
-    let (status, told) = ask(collector, wish);
+    let (status, told) = collector.order(&wish);
     assert_eq!(status, 201, "{told}");
     let answer = collector.post("/v1/traces", &headers, b"");
     assert_eq!(answer.status, 200);

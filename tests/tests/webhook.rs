@@ -3,47 +3,27 @@
 
 use longpole_exporters::webhook::{Secret, headers};
 use longpole_tests::collector::{Collector, wait_until};
+use longpole_tests::http::{Received, receive};
 use longpole_tests::spans::{now, request, span};
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// One delivery as it came.
-#[derive(Clone)]
-struct Delivery {
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
 /// Receives forever; the first delivery is answered with 500.
-fn receiver() -> (std::net::SocketAddr, Arc<Mutex<Vec<Delivery>>>) {
+fn receiver() -> (std::net::SocketAddr, Arc<Mutex<Vec<Received>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let at = listener.local_addr().expect("bound");
-    let seen: Arc<Mutex<Vec<Delivery>>> = Arc::default();
+    let seen: Arc<Mutex<Vec<Received>>> = Arc::default();
     let told = Arc::clone(&seen);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let mut reader = BufReader::new(&stream);
-            let mut headers = BTreeMap::new();
-            let mut line = String::new();
-            while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
-                if let Some((name, value)) = line.trim().split_once(": ") {
-                    headers.insert(name.to_ascii_lowercase(), value.to_owned());
-                }
-                line.clear();
-            }
-            let length = headers.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
-            let mut body = vec![0; length];
-            if reader.read_exact(&mut body).is_err() {
-                continue;
-            }
+            let Some(received) = receive(&stream) else { continue };
             let mut seen = told.lock().expect("sound");
             let code = if seen.is_empty() { "500 Later" } else { "204 Fine" };
-            seen.push(Delivery { headers, body });
+            seen.push(received);
             let answer =
                 format!("HTTP/1.1 {code}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             let _ = (&stream).write_all(answer.as_bytes());
@@ -88,7 +68,7 @@ fn an_investigation_reaches_its_webhook_signed_and_once_more_after_a_failure() {
     }
     let deliveries = seen.lock().expect("sound").clone();
     let [first, second, ..] = deliveries.as_slice() else { panic!("not told in time") };
-    let header = |d: &Delivery, name: &str| d.headers.get(name).cloned().unwrap_or_default();
+    let header = |d: &Received, name: &str| d.headers.get(name).cloned().unwrap_or_default();
     for name in ["webhook-id", "idempotency-key"] {
         assert_eq!(header(first, name), header(second, name), "{name} is kept over a retry");
     }

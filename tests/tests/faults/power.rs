@@ -81,7 +81,6 @@ fn power_loss_of_redis() {
     let opened = std::fs::OpenOptions::new().write(true).open(&file).expect("writable");
     opened.set_len(cut).expect("cut");
     redis.restart();
-    Streams::rights(&redis);
     let held = held(&redis);
     let lost: Vec<_> = sent.iter().filter(|(_, name, _)| !held.contains(name)).copied().collect();
     let lost_spans: u64 = lost.iter().map(|(_, _, spans)| spans).sum();
@@ -112,8 +111,7 @@ fn a_replica_behind_takes_over() {
     let Some(Streams { mut redis, .. }) = Streams::start(&[]) else { return };
     let link = Proxy::start(redis.at());
     let of = format!("127.0.0.1 {}", link.at().port());
-    let Some(replica) = Redis::start(&["--replicaof", &of]) else { return };
-    Streams::rights(&replica);
+    let Some(replica) = Redis::guarded(&["--replicaof", &of]) else { return };
     // A name that moves with the master.
     let proxy = Proxy::start(redis.at());
     let url = format!("redis://longpole-collector:ink@{}", proxy.at());

@@ -1,7 +1,7 @@
 //! Kinds of Redis that a collector is pointed at: by TLS it reads; a Sentinel and a node of a Cluster are refused at the
 //! start, with what to do instead.
 
-use crate::{Streams, say, some};
+use crate::{say, some};
 use longpole_tests::binary;
 use longpole_tests::collector::{Collector, wait_until};
 use longpole_tests::foreign::{in_path, there};
@@ -46,8 +46,7 @@ fn redis_by_tls() {
     let settings = ["--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
     let more = ["--tls-ca-cert-file", &authority, "--tls-auth-clients", "no"];
     // Beside it a plain port, for the test's own writing.
-    let Some(redis) = Redis::start(&[&settings[..], &more].concat()) else { return };
-    Streams::rights(&redis);
+    let Some(redis) = Redis::guarded(&[&settings[..], &more].concat()) else { return };
     let config = file("longpole.yaml", format!("redis:\n  ca_file: {authority}\n"));
     let url = format!("rediss://longpole-collector:ink@localhost:{port}");
     let collector = Collector::start(&["--config", &config, "--redis", &url]);

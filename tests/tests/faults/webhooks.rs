@@ -3,9 +3,10 @@
 
 use crate::say;
 use longpole_tests::collector::{Collector, wait_until};
+use longpole_tests::http::{Received, receive};
 use longpole_tests::spans::{now, request, span};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -24,18 +25,8 @@ const MOODS: [&str; 4] = ["500", "reset", "200 reset", "slow"];
 /// Tries that the first event alone needs.
 const LEAST: usize = 3;
 
-fn receive(stream: &TcpStream, tries: &Mutex<Vec<Try>>) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let mut headers = BTreeMap::new();
-    let mut line = String::new();
-    while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
-        if let Some((name, value)) = line.trim().split_once(": ") {
-            headers.insert(name.to_ascii_lowercase(), value.to_owned());
-        }
-        line.clear();
-    }
-    let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
-    reader.read_exact(&mut body).ok()?;
+fn meet(stream: &TcpStream, tries: &Mutex<Vec<Try>>) -> Option<()> {
+    let Received { headers, body } = receive(stream)?;
     let said: serde_json::Value = serde_json::from_slice(&body).ok()?;
     let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
     let mood = {
@@ -67,7 +58,7 @@ fn target(at: SocketAddr) -> Arc<Mutex<Vec<Try>>> {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // One that broke off is tried again by the other side.
-            let _ = receive(&stream, &told);
+            let _ = meet(&stream, &told);
         }
     });
     tries

@@ -9,9 +9,9 @@ mod oracle;
 
 use longpole_tests::collector::{Collector, wait_until};
 use longpole_tests::exposition::sum;
+use longpole_tests::figures::say;
 use longpole_tests::spans::{request, span};
 use oracle::{Dice, Oracle};
-use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,11 +35,6 @@ fn serving(collector: &Collector) {
         assert!(ready == 200 || ready == 503);
         ready == 200 && scrape == 200
     });
-}
-
-fn say(line: &str) {
-    // Captured output is not seen; a figure has to be.
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 #[test]

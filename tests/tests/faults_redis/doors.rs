@@ -16,7 +16,7 @@ const PROTOBUF: (&str, &str) = ("Content-Type", "application/x-protobuf");
 /// At an address that it takes again after a kill. No window closes within the test, so that a collector
 /// counts all there is.
 fn counting_all(redis: &Redis, http: &str) -> Collector {
-    let url = redis.url_of("longpole-collector", "ink");
+    let url = redis.collector_url();
     let windows = ["--window", "10m", "--lateness", "1m"];
     Collector::start_at(http, &[&["--redis", url.as_str()], &windows[..]].concat())
 }
@@ -88,7 +88,6 @@ fn collectors_and_redis_killed_under_otlp_load_count_every_span_once() {
             goes_on("senders are heard after a collector's end");
             redis.kill();
             redis.restart();
-            rights(&redis);
             kills.1 += 1;
             goes_on("senders are heard after Redis's end");
         }
@@ -168,7 +167,6 @@ fn a_redis_that_is_full_or_gone_makes_senders_wait() {
     redis.kill();
     wait_until(SOON, "that Redis is gone is told", || post(2).status == 503);
     redis.restart();
-    rights(&redis);
     wait_until(SOON, "it is taken when Redis is back", || post(2).status == 200);
     counted(&collector, 24);
     wait_until(SOON, "no number is missed", || {

@@ -89,7 +89,6 @@ fn a_killed_redis_with_its_file_loses_nothing() {
         let ready = collector.get("/readyz");
         assert!(ready.status == 503 && ready.text().contains("\"redis\""), "{}", ready.text());
         redis.restart();
-        rights(&redis);
         kills += 1;
     }
     let began = Instant::now();

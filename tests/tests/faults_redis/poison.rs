@@ -5,6 +5,7 @@ use longpole_tests::collector::wait_until;
 use longpole_tests::spans;
 use longpole_tests::streams::{Producer, append};
 use std::collections::BTreeMap;
+use std::io::Write;
 
 #[test]
 fn poison_is_buried_with_its_reason_and_delays_nobody() {

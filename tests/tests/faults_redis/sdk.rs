@@ -22,7 +22,7 @@ fn a_program_changes_roads_and_every_span_counts_once() {
     let collector = collector(&redis);
     wait_until(SOON, "the streams are there", || owned(&collector) > 0);
     let guard = longpole_sdk::Builder::new("worker")
-        .redis(&redis.url_of("longpole-producer", "ink"))
+        .redis(&redis.producer_url())
         .endpoint(&format!("http://{}", collector.http))
         .schedule_delay(Duration::from_millis(20))
         .timeout(Duration::from_secs(1))
@@ -62,7 +62,6 @@ fn a_program_changes_roads_and_every_span_counts_once() {
             }
         }
         redis.restart();
-        rights(&redis);
         guard.flush(SOON);
         by_redis_again();
     }

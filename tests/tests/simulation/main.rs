@@ -11,8 +11,8 @@ mod shelf;
 mod traffic;
 mod world;
 
+use longpole_tests::figures::say;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -25,11 +25,6 @@ const TRIES: u64 = 40;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|n| n.parse().ok())
-}
-
-fn say(line: &str) {
-    // Captured output is not seen; a figure has to be.
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Runs seeds on all cores; gives figures and what was found, by seed.

@@ -40,18 +40,19 @@ fn mix(x: u64) -> u64 {
 
 /// The latest requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(from = "Stored")]
 pub struct Fingerprints {
     cap: usize,
     /// Oldest first, with their arrival.
     order: VecDeque<(Timestamp, Fingerprint)>,
-    /// For look-up. Its hash is keyed: strangers choose their span ids.
+    /// For look-up: what `order` says. Its hash is keyed, since strangers choose their span ids.
+    #[serde(skip_serializing)]
     known: HashSet<Fingerprint>,
     duplicates: u64,
 }
 
 /// As a checkpoint has it.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Stored {
     cap: usize,
     order: VecDeque<(Timestamp, Fingerprint)>,
@@ -62,12 +63,6 @@ impl From<Stored> for Fingerprints {
     fn from(Stored { cap, order, duplicates }: Stored) -> Self {
         let known = order.iter().map(|(_, request)| *request).collect();
         Self { cap, order, known, duplicates }
-    }
-}
-
-impl From<Fingerprints> for Stored {
-    fn from(Fingerprints { cap, order, known: _, duplicates }: Fingerprints) -> Self {
-        Self { cap, order, duplicates }
     }
 }
 

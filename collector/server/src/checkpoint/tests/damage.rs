@@ -82,21 +82,18 @@ fn a_crash_at_any_step_of_writing_leaves_a_whole_one() {
 
 #[test]
 fn what_cannot_be_followed_is_refused_with_advice() {
-    let mut later = frame::write(3, b"x");
-    (later[4], later[5]) = (9, 8);
-    let sum = crc32fast::hash(&[&later[..24], b"x"].concat());
-    later[24..28].copy_from_slice(&sum.to_le_bytes());
-    let refused = frame::read(&later).expect_err("too new");
+    let of = |format: u8, oldest_reader: u8| {
+        let mut bytes = frame::write(3, b"x");
+        (bytes[4], bytes[5]) = (format, oldest_reader);
+        let sum = crc32fast::hash(&[&bytes[..24], b"x"].concat());
+        bytes[24..28].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    };
+    let refused = frame::read(&of(9, 8)).map(drop).expect_err("too new");
     assert!(refused.to_string().contains("upgrade"), "{refused}");
-    (later[4], later[5]) = (frame::FORMAT + 1, frame::FORMAT);
-    let sum = crc32fast::hash(&[&later[..24], b"x"].concat());
-    later[24..28].copy_from_slice(&sum.to_le_bytes());
+    let later = of(frame::FORMAT + 1, frame::FORMAT);
     assert!(frame::read(&later).is_ok(), "a later writer that this reader may read");
-    let mut earlier = later.clone();
-    (earlier[4], earlier[5]) = (1, 1);
-    let sum = crc32fast::hash(&[&earlier[..24], b"x"].concat());
-    earlier[24..28].copy_from_slice(&sum.to_le_bytes());
-    let refused = frame::read(&earlier).expect_err("too old");
+    let refused = frame::read(&of(1, 1)).map(drop).expect_err("too old");
     assert!(refused.to_string().contains("another folder"), "{refused}");
     let other = Limits { window: 2 * SECOND, ..limits() };
     let refused = read(&small(), &other).expect_err("another grid");
@@ -104,9 +101,7 @@ fn what_cannot_be_followed_is_refused_with_advice() {
     let disk = Fake::default();
     Store::open(disk.clone(), text).expect("empty").0.write(b"mine").expect("room");
     disk.edit("checkpoint-1", |bytes| *bytes = later.clone());
-    later[5] = frame::FORMAT + 1;
-    let sum = crc32fast::hash(&[&later[..24], b"x"].concat());
-    later[24..28].copy_from_slice(&sum.to_le_bytes());
+    let later = of(frame::FORMAT + 1, frame::FORMAT + 1);
     disk.edit("checkpoint-1", |bytes| *bytes = later.clone());
     assert!(matches!(Store::open(disk, text), Err(CheckpointError::TooNew { .. })));
 }

@@ -9,6 +9,7 @@ use super::parts::{Name, Part};
 use super::{NotWritten, Road, Settings, Waiting, pause::pause};
 use crate::ingest::otlp::Signal;
 use crate::log::Producer;
+use crate::redis::sender::Sender;
 use crate::redis::session::{self, ANSWER, End};
 use crate::redis::state::State;
 use crate::redis::survey;
@@ -223,7 +224,7 @@ impl Entry {
     fn add(&self, to: &mut Pipeline) {
         let Self { producer, part, .. } = self;
         let sender = match part.name {
-            Name::Theirs(batch) => super::super::sender::Sender { batch, part: 0 }.to_string(),
+            Name::Theirs(batch) => Sender { batch, part: 0 }.to_string(),
             Name::Ours(sender) => sender.map_or_else(String::new, |s| s.to_string()),
         };
         let signal = match part.signal {

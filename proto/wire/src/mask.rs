@@ -4,6 +4,10 @@
 //! Two tests: by the attribute's key (the whole value goes), and by the look of a text (the part that
 //! looks like a secret goes). Text stays text: only ASCII is overwritten, and only whole secrets.
 
+mod sieve;
+
+pub use sieve::may_hold;
+
 const MASK: u8 = b'*';
 
 /// Words in a key that make its value a secret, whatever it looks like.
@@ -27,7 +31,11 @@ const HARMLESS: [&str; 3] = ["tokens", "token_count", "token_type"];
 
 /// Whether the value under this key is a secret.
 pub fn key_is_secret(key: &str) -> bool {
-    let key = key.as_bytes();
+    may_hold(key.as_bytes()) && key_found(key.as_bytes())
+}
+
+/// [`key_is_secret`], word by word.
+fn key_found(key: &[u8]) -> bool {
     let has = |word: &str| find(key, word.as_bytes()).is_some();
     KEYS.iter().any(|w| has(w)) && !HARMLESS.iter().any(|w| has(w))
 }
@@ -47,24 +55,12 @@ pub fn mask_all(text: &mut [u8]) {
 /// credentials, JSON web tokens, and keys of well-known shape. Returns whether anything was.
 pub fn mask_text(text: &mut [u8]) -> bool {
     // Most texts hold none of what a secret needs.
-    let mut digits = 0u32;
-    let (mut at_sign, mut led) = (false, false);
-    for &b in text.iter() {
-        digits += u32::from(b.is_ascii_digit());
-        at_sign |= b == b'@';
-        led |= matches!(b, b'B' | b'b' | b'e' | b'A' | b'g' | b's' | b'x');
-    }
-    let mut masked = false;
-    if at_sign {
-        masked |= userinfo(text) | emails(text);
-    }
-    if digits >= 13 {
-        masked |= cards(text);
-    }
-    if led && text.len() >= 12 {
-        masked |= credentials(text) | keys(text);
-    }
-    masked
+    may_hold(text) && mask_found(text)
+}
+
+/// [`mask_text`] where a secret may stand. Each in its turn: one can lie in what another left.
+fn mask_found(text: &mut [u8]) -> bool {
+    userinfo(text) | emails(text) | cards(text) | credentials(text) | keys(text)
 }
 
 /// `scheme://user:password@`: everything between the slashes and the `@`.
@@ -73,8 +69,8 @@ fn userinfo(text: &mut [u8]) -> bool {
     let mut from = 0;
     while let Some(at) = text[from..].windows(3).position(|w| w == b"://") {
         let start = from + at + 3;
-        let ends = |b: &u8| matches!(b, b'/' | b'?' | b'#' | b' ' | b'"' | b'\'' | b'<' | b'>');
-        let end = text[start..].iter().position(ends).map_or(text.len(), |n| start + n);
+        let end =
+            text[start..].iter().position(|b| ends_authority(*b)).map_or(text.len(), |n| start + n);
         if let Some(last) = text[start..end].iter().rposition(|b| *b == b'@') {
             masked |= fill(&mut text[start..start + last]);
         }
@@ -83,11 +79,15 @@ fn userinfo(text: &mut [u8]) -> bool {
     masked
 }
 
-fn local(b: u8) -> bool {
+fn ends_authority(b: u8) -> bool {
+    matches!(b, b'/' | b'?' | b'#' | b' ' | b'"' | b'\'' | b'<' | b'>')
+}
+
+fn is_email_local(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"._%+-".contains(&b)
 }
 
-fn domain(b: u8) -> bool {
+fn is_email_domain(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'.' || b == b'-'
 }
 
@@ -98,9 +98,11 @@ fn emails(text: &mut [u8]) -> bool {
         if text[at] != b'@' {
             continue;
         }
-        let start = text[..at].iter().rposition(|b| !local(*b)).map_or(0, |n| n + 1);
-        let end =
-            text[at + 1..].iter().position(|b| !domain(*b)).map_or(text.len(), |n| at + 1 + n);
+        let start = text[..at].iter().rposition(|b| !is_email_local(*b)).map_or(0, |n| n + 1);
+        let end = text[at + 1..]
+            .iter()
+            .position(|b| !is_email_domain(*b))
+            .map_or(text.len(), |n| at + 1 + n);
         let host = &text[at + 1..end];
         let tld = host.iter().rposition(|b| *b == b'.').map_or(0, |n| host.len() - n - 1);
         if start < at && tld >= 2 && host.len() > tld + 1 {
@@ -198,13 +200,17 @@ const SHAPES: [(&[u8], usize); 7] = [
     (b"xoxb-", 16),
 ];
 
+fn key_char(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
+}
+
 fn keys(text: &mut [u8]) -> bool {
     let mut masked = false;
     for (lead, least) in SHAPES {
         let mut from = 0;
         while let Some(at) = text[from..].windows(lead.len()).position(|w| w == lead) {
             let start = from + at;
-            let end = run(text, start, |b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+            let end = run(text, start, key_char);
             let begins = start.checked_sub(1).is_none_or(|i| !text[i].is_ascii_alphanumeric());
             if begins && end - start >= lead.len() + least {
                 masked |= fill(&mut text[start..end]);

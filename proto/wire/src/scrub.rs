@@ -2,7 +2,7 @@
 //! texts are secrets is [`crate::mask`]; here is only where a request holds texts.
 
 use crate::fields::{Field, fields};
-use crate::mask::{key_is_secret, mask_all, mask_text};
+use crate::mask::{key_is_secret, mask_all, mask_text, may_hold};
 
 /// Nested attribute values deeper than this are masked whole.
 const DEEPEST: u32 = 16;
@@ -27,6 +27,13 @@ enum Message {
         exemplars: u32,
     },
     Exemplar,
+}
+
+impl Message {
+    /// Whether it is looked at as a whole first.
+    fn is_leaf(self) -> bool {
+        matches!(self, Self::Resource | Self::Scope | Self::Span | Self::Point { .. })
+    }
 }
 
 /// What a field of a message is.
@@ -68,7 +75,8 @@ fn holds(message: Message, field: u32, metrics: bool) -> Holds {
 }
 
 /// Masks an `ExportTraceServiceRequest`, or with `metrics` an `ExportMetricsServiceRequest`. Its length
-/// and shape stay.
+/// and shape stay. Values nested deeper than sixteen are masked whole where anything about their span, point
+/// or resource looks like a secret.
 pub fn scrub(bytes: &mut [u8], metrics: bool) {
     let end = bytes.len();
     message(bytes, 0, end, Message::Request, metrics);
@@ -91,6 +99,8 @@ fn message(bytes: &mut [u8], mut at: usize, end: usize, is: Message, metrics: bo
                 mask_text(&mut bytes[f.start..f.end]);
             }
             Holds::Pair => pair(bytes, f, DEEPEST),
+            // Most have no secret in them: one look at the whole is cheaper than one at each text.
+            Holds::Message(inner) if inner.is_leaf() && !may_hold(&bytes[f.start..f.end]) => {}
             Holds::Message(inner) => message(bytes, f.start, f.end, inner, metrics),
         }
     }

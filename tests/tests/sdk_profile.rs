@@ -111,7 +111,38 @@ fn a_profile_names_the_function_and_the_span() {
     assert!(guard.shutdown(SOON));
     let s = longpole_sdk::stats();
     assert_eq!((s.created, s.queued), (s.sent, 0), "{s:?}");
+    by_grpc(&collector);
     collector.terminate();
+}
+
+/// A later life of the same program, by the other protocol.
+fn by_grpc(collector: &Collector) {
+    let guard = longpole_sdk::Builder::new("mill")
+        .endpoint(&format!("http://{}", collector.grpc))
+        .protocol(longpole_sdk::Protocol::Grpc)
+        .schedule_delay(Duration::from_millis(20))
+        .env(|name| (name == "LONGPOLE_CONTROL").then(|| "profile".to_owned()))
+        .quiet(true)
+        .init()
+        .expect("starts again");
+    let known = |table: &serde_json::Value| table["profilable"]["mill"].is_array();
+    let come_by = || {
+        drop(span!("tick"));
+        guard.flush(SOON);
+        collector.table("/api/v1/control")
+    };
+    wait_until(SOON, "the process is known", || known(&come_by()));
+    let wish = serde_json::json!({"kind": "profile", "service": "mill", "seconds": 1});
+    let (status, order) = collector.order(&wish);
+    assert_eq!(status, 201, "{order}");
+    wait_until(LATER, "the profile comes by gRPC", || {
+        let table = come_by();
+        let all = table["orders"].as_array().cloned().unwrap_or_default();
+        let ours = all.into_iter().find(|o| o["id"] == order["id"]).unwrap_or_default();
+        let outcome = ours["instances"].as_object().and_then(|i| i.values().next().cloned());
+        outcome.is_some_and(|o| o["profile"] == 2)
+    });
+    assert!(guard.shutdown(SOON));
 }
 
 /// Not twice, not without an order, not of somebody else, and not what is too large.

@@ -1,11 +1,12 @@
 //! The road by Redis Streams: one entry a request, pipelined to the stream of its shard. Never trims,
 //! never creates what a collector decides (`lp:meta`), and takes every refusal for back-pressure.
 //!
-//! A client of our own: three commands, replies capped, the TLS and the deadlines of the other roads, and
+//! A client of our own: four commands, replies capped, the TLS and the deadlines of the other roads, and
 //! no library whose least compiler is newer than this crate's. A connection is `connection`, the bytes
-//! of the protocol are `resp`.
+//! of the protocol are `resp`, what a collector asks comes by `orders`.
 
 mod connection;
+mod orders;
 mod resp;
 
 use super::parcel::Parcel;
@@ -29,6 +30,8 @@ pub(crate) struct Redis {
     moved: BTreeMap<u32, String>,
     home: String,
     shards: Option<u32>,
+    /// The last entry of the stream of orders that was read.
+    heard: Option<Vec<u8>>,
 }
 
 impl Redis {
@@ -36,7 +39,7 @@ impl Redis {
     pub fn new(settings: Settings) -> Self {
         let home = address(&settings.host, settings.port);
         let (open, moved) = Default::default();
-        Self { settings, open, moved, home, shards: None }
+        Self { settings, open, moved, home, shards: None, heard: None }
     }
 
     /// Where it goes, for messages.

@@ -1,7 +1,7 @@
-//! What a collector asks of this process in its answers: the share of traces recorded of an operation, for a while,
+//! What a collector asks of this process, in its answers or by a stream: the share of traces recorded of an operation, for a while,
 //! or a profile. Only what the program allows (`LONGPOLE_CONTROL=sampling,profile`); nothing else is listened to.
 //!
-//! A profile that was taken waits here for the transport's thread (`worker/profile`).
+//! A profile that was taken waits here for the transport's thread (`worker/orders`).
 
 use crate::profile::{self, PAUSE, Plan, Taken};
 use crate::sampler::rates;
@@ -17,6 +17,15 @@ const MOST: usize = 64;
 /// Reports that wait to be told; the oldest go.
 const REPORTS: usize = 16;
 
+/// Which way an order came: what becomes of it is told on the same, for there may be several collectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// In the answer to a request.
+    Otlp,
+    /// By a stream.
+    Redis,
+}
+
 /// Orders that hold, and reports that are not told yet.
 #[derive(Debug)]
 pub(crate) struct Remote {
@@ -30,7 +39,7 @@ pub(crate) struct Remote {
 #[derive(Debug, Default)]
 struct State {
     held: Vec<Held>,
-    reports: VecDeque<Report>,
+    reports: VecDeque<(Way, Report)>,
     /// Until then no profile begins: one is being taken, or was just now.
     busy: Option<Instant>,
     ready: Option<Ready>,
@@ -47,8 +56,9 @@ struct Held {
 /// A profile on its way.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    /// The order.
+    /// The order, and how it came.
     pub id: u64,
+    pub way: Way,
     /// As it is sent.
     pub packed: bytes::Bytes,
     /// How often it was tried.
@@ -68,6 +78,11 @@ impl Remote {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Who takes orders.
+    pub fn taker(&self) -> &Taker {
+        &self.taker
+    }
+
     /// Says who takes orders.
     pub fn sign(&self, headers: &mut HeaderMap) {
         headers.insert(HeaderName::from_static(HEADER_TAKER), self.name.clone());
@@ -76,31 +91,49 @@ impl Remote {
     /// Says in a request who takes orders, and what became of the last.
     pub fn say(&self, headers: &mut HeaderMap) {
         self.sign(headers);
-        let report = self.state().reports.front().map(Report::write);
-        if let Some(report) = report.and_then(|r| HeaderValue::try_from(r).ok()) {
+        if let Some(report) = self.untold(Way::Otlp).and_then(|r| HeaderValue::try_from(r).ok()) {
             headers.insert(HeaderName::from_static(HEADER_REPORT), report);
         }
     }
 
     /// Hears an answer: what was said has arrived, and there may be an order.
     pub fn hear(self: &Arc<Self>, headers: &HeaderMap, now: Instant) {
-        let order = headers.get(HEADER_ORDER).and_then(|text| Order::read(text.to_str().ok()?));
-        self.state().reports.pop_front();
-        let Some(order) = order else { return };
-        let refused = self.follow(&order, now).err();
-        self.report(order.id, refused);
+        self.told(Way::Otlp);
+        if let Some(order) = headers.get(HEADER_ORDER).and_then(|text| text.to_str().ok()) {
+            self.asked(Way::Otlp, order, now);
+        }
     }
 
-    /// To be told with the next request.
-    pub fn report(&self, id: u64, refused: Option<String>) {
+    /// The report that is to be told first.
+    pub fn untold(&self, by: Way) -> Option<String> {
+        self.state().reports.iter().find(|(way, _)| *way == by).map(|(_, report)| report.write())
+    }
+
+    /// It has arrived.
+    pub fn told(&self, by: Way) {
+        let mut state = self.state();
+        if let Some(at) = state.reports.iter().position(|(way, _)| *way == by) {
+            state.reports.remove(at);
+        }
+    }
+
+    /// Something is asked; what is no order is passed over.
+    pub fn asked(self: &Arc<Self>, by: Way, order: &str, now: Instant) {
+        let Some(order) = Order::read(order) else { return };
+        let refused = self.follow(by, &order, now).err();
+        self.report(by, order.id, refused);
+    }
+
+    /// To be told next.
+    pub fn report(&self, by: Way, id: u64, refused: Option<String>) {
         let mut state = self.state();
         if state.reports.len() >= REPORTS {
             state.reports.pop_front();
         }
-        state.reports.push_back(Report { id, refused });
+        state.reports.push_back((by, Report { id, refused }));
     }
 
-    fn follow(self: &Arc<Self>, order: &Order, now: Instant) -> Result<(), String> {
+    fn follow(self: &Arc<Self>, by: Way, order: &Order, now: Instant) -> Result<(), String> {
         let length = Duration::from_secs(order.seconds.into());
         match &order.ask {
             Ask::Sampling { .. } if !self.taker.sampling => {
@@ -119,22 +152,22 @@ impl Remote {
                     return Err(format!("one is being taken, or ended less than {pause} s ago"));
                 }
                 let (own, id) = (Arc::clone(self), order.id);
-                profile::begin(Plan { length, rate: *rate }, move |taken| own.took(id, taken))?;
+                profile::begin(Plan { length, rate: *rate }, move |taken| own.took(by, id, taken))?;
                 state.busy = Some(now + length + PAUSE);
                 Ok(())
             }
         }
     }
 
-    fn took(&self, id: u64, taken: Taken) {
+    fn took(&self, way: Way, id: u64, taken: Taken) {
         match taken {
             Ok(packed) => {
                 let next = Instant::now();
-                let ready = Ready { id, packed: packed.into(), tries: 0, next };
+                let ready = Ready { id, way, packed: packed.into(), tries: 0, next };
                 self.state().ready = Some(ready);
                 self.taken.notify_one();
             }
-            Err(why) => self.report(id, Some(why)),
+            Err(why) => self.report(way, id, Some(why)),
         }
     }
 

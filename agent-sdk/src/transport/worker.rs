@@ -2,7 +2,7 @@
 //! road takes, and counts what becomes of each. One try on a road is `worker/step`, the disk `worker/disk`.
 
 mod disk;
-mod profile;
+mod orders;
 mod step;
 
 use super::account::{Account, Voice, tame};
@@ -54,6 +54,8 @@ pub(super) struct Worker {
     moves: u32,
     /// Nothing is read from disk before then: the roads it may take are shut.
     disk_pause: Option<Instant>,
+    /// Orders are asked for by Redis then; at once where none were yet.
+    next_exchange: Option<Instant>,
 }
 
 impl Worker {
@@ -112,6 +114,7 @@ impl Worker {
             sequences: BTreeMap::new(),
             moves: 0,
             disk_pause: None,
+            next_exchange: None,
         }
     }
 
@@ -129,6 +132,9 @@ impl Worker {
                 seen = phase;
             }
             self.take_in(phase.stop.is_some());
+            if phase.stop.is_none() {
+                self.exchange(&watch).await;
+            }
             self.put_profile(&watch).await;
             control.settled(self.oldest());
             if self.pending.is_empty() {
@@ -183,7 +189,8 @@ impl Worker {
                 None => std::future::pending().await,
             }
         };
-        let until = [next, soon, over].into_iter().flatten().min();
+        let exchange = self.next_exchange.filter(|_| phase.stop.is_none());
+        let until = [next, soon, over, exchange].into_iter().flatten().min();
         let timer = async {
             match until {
                 Some(at) => tokio::time::sleep_until(at.into()).await,

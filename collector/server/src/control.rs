@@ -1,6 +1,7 @@
 //! What services are asked to do, and what became of it: the share of traces that are recorded of an operation, for
-//! a while, or a profile. Orders travel in the answers to export requests of SDKs that say they take them; a profile
-//! comes back by a request of its own (`door/profile`).
+//! a while, or a profile. Orders travel in the answers to export requests of SDKs that say they take them, and by streams
+//! of their own to those that write into a Redis (`redis/orders`); a profile comes back by a request of its own
+//! (`door/profile`), or by such a stream.
 //!
 //! Bounded: the latest 64 orders, 1,000 processes that take them, and profiles as `control/profiles` says. The lock is
 //! held for a look, once for each request of a process that takes orders, never for others.
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use top::Top;
 
+const MILLI: u64 = 1_000_000;
 /// Orders that are remembered.
 const ORDERS: usize = 64;
 /// Processes that are remembered.
@@ -110,7 +112,8 @@ impl Control {
                 older.until = older.until.min(now.0);
             }
         }
-        state.last += 1;
+        // Collectors that share a Redis hear each other's reports, and a process may report to a later life of this one.
+        state.last = (state.last + 1).max(now.0 / MILLI);
         let (id, asked, until) = (state.last, now.0, now.0.saturating_add(until));
         let order = Order { id, service, what, asked, until, instances: BTreeMap::new() };
         if state.orders.len() == ORDERS {
@@ -121,7 +124,7 @@ impl Control {
     }
 
     /// A process has come by: hears what it says, and gives what it is to be told.
-    fn met(&self, taker: Taker, report: Option<Report>, now: Timestamp) -> Option<Sent> {
+    pub fn met(&self, taker: Taker, report: Option<Report>, now: Timestamp) -> Option<Sent> {
         let mut state = self.state();
         if state.takers.len() >= TAKERS && !state.takers.contains_key(&taker) {
             state.takers.retain(|_, heard| heard.0.saturating_add(GONE) > now.0);

@@ -9,7 +9,7 @@ pub mod grpc;
 pub mod http;
 mod inflate;
 mod producer;
-mod profile;
+pub mod profile;
 mod warn;
 
 use crate::control::Control;

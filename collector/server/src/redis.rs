@@ -3,8 +3,8 @@
 //!
 //! `address` is where Redis is, `survey` looks at it, `session` is one connection's life, `owner`
 //! holds the streams, `reader` reads them, `merge` puts their entries in order, `entry` and `take`
-//! bring one to the pipeline. `fence` are the scripts. `produce` writes. What an entry means is
-//! `ingest/otlp`'s.
+//! bring one to the pipeline. `fence` are the scripts. `produce` writes. `orders` speaks to
+//! those who write. What an entry means is `ingest/otlp`'s.
 //!
 //! **When something is full**: the reader waits, and the stream grows; its lag shows it. Nothing that
 //! was acknowledged to a producer is dropped here, but what cannot be read, which is buried with its
@@ -17,6 +17,7 @@ mod figures;
 mod id;
 mod lane;
 mod merge;
+mod orders;
 mod owner;
 mod pause;
 mod produce;
@@ -148,16 +149,26 @@ impl Streams {
     /// Begins to read.
     pub fn start(self) -> Handle {
         let (stop, stopped) = watch::channel(false);
-        Handle { stop, work: tokio::spawn(self.run(stopped)) }
+        let work = async move {
+            let orders = stopped.clone();
+            tokio::select! {
+                why = self.run(stopped) => why,
+                () = async {
+                    orders::run(&self, orders).await;
+                    std::future::pending().await
+                } => None,
+            }
+        };
+        Handle { stop, work: tokio::spawn(work) }
     }
 
     /// One session after another, with pauses between; ends when told to, or when another collector
     /// has taken over: what was read here is counted there again, so this process must not go on.
-    async fn run(self, mut stopped: watch::Receiver<bool>) -> Option<String> {
+    async fn run(&self, mut stopped: watch::Receiver<bool>) -> Option<String> {
         let mut failures = 0;
         loop {
             let began = Instant::now();
-            let end = session::run(&self, &stopped).await;
+            let end = session::run(self, &stopped).await;
             match end {
                 End::Stopped => return None,
                 End::Fenced(..) => {

@@ -1,5 +1,5 @@
-//! What a collector may ask of a service that takes orders, and what is said back, as texts of headers: the share of
-//! traces that are recorded of an operation, for a while, or one profile of its processor time. Nothing else can be
+//! What a collector may ask of a service that takes orders, and what is said back, as texts of headers and of entries
+//! of streams: the share of traces that are recorded of an operation, for a while, or one profile of its processor time. Nothing else can be
 //! asked. What a profile looks like is [`crate::pprof`].
 //!
 //! `key=value,key=value`, values percent-encoded. Unknown keys are skipped, so that later versions may say more.
@@ -17,6 +17,26 @@ pub const HEADER_REPORT: &str = "longpole-report";
 pub const PATH_PROFILE: &str = "/longpole/v1/profiles";
 /// The method that takes a profile by gRPC: a message is a profile, not compressed by gRPC.
 pub const METHOD_PROFILE: &str = "/longpole.v1.Control/PutProfile";
+
+/// Stream of a Redis: what processes that write there say, as [`FIELD_TAKER`] and, where there is one,
+/// [`FIELD_REPORT`].
+pub const KEY_SAID: &str = "lp:ctl:said";
+/// Stream of a Redis: what is asked of them, as [`FIELD_TAKER`], which says of whom, and [`FIELD_ORDER`].
+pub const KEY_ORDERS: &str = "lp:ctl:orders";
+/// Stream of a Redis: profiles, as [`FIELD_TAKER`], [`FIELD_REPORT`] and [`FIELD_PROFILE`].
+pub const KEY_PROFILES: &str = "lp:ctl:profiles";
+/// Field: a [`Taker`].
+pub const FIELD_TAKER: &str = "taker";
+/// Field: a [`Report`].
+pub const FIELD_REPORT: &str = "report";
+/// Field: an [`Order`].
+pub const FIELD_ORDER: &str = "order";
+/// Field: a profile, packed by gzip.
+pub const FIELD_PROFILE: &str = "profile";
+/// Entries that [`KEY_SAID`] and [`KEY_ORDERS`] keep, about. Whoever writes trims.
+pub const SAID_KEPT: usize = 4_096;
+/// Entries that [`KEY_PROFILES`] keeps.
+pub const PROFILES_KEPT: usize = 8;
 
 /// No order about sampling holds longer, seconds.
 pub const LONGEST: u32 = 3_600;

@@ -4,7 +4,8 @@
 pub(super) const LONGEST: usize = 64 << 10;
 /// Elements of one array at most.
 const WIDEST: usize = 1_024;
-const DEEPEST: u32 = 4;
+/// Streams, entries and fields of an answer to XREAD.
+const DEEPEST: u32 = 5;
 
 /// A reply.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! Profiles that were asked for, by HTTP and by gRPC: beside the OTLP doors, since they come from the same programs
-//! by the same way. Who was not asked is told so before anything is read.
+//! Profiles that were asked for, by HTTP, by gRPC and by a stream: beside the OTLP doors, since they come from the same
+//! programs by the same way. Who was not asked is told so before anything is read.
 
 use super::grpc::frame;
 use super::{BODY_TIMEOUT, Door, Encoding, http};
@@ -13,14 +13,19 @@ use longpole_proto::order::{HEADER_REPORT, HEADER_TAKER, PROFILE_PACKED, Report,
 use tonic::Status;
 
 /// Why a profile was not taken; every one of these is for good.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum NotTaken {
     /// No order of ours.
+    #[error("{0}")]
     Unasked(String),
     /// Too large in some way.
+    #[error("{0}")]
     TooLarge(String),
     /// Not to be read.
+    #[error("{0}")]
     Malformed(String),
     /// It did not come.
+    #[error("the profile did not come in time")]
     Slow,
 }
 
@@ -67,8 +72,20 @@ pub(super) async fn by_grpc(door: &Door, request: Request<Body>) -> Result<Vec<u
         NotTaken::Unasked(why) => Status::failed_precondition(why),
         NotTaken::TooLarge(why) => Status::resource_exhausted(why),
         NotTaken::Malformed(why) => Status::invalid_argument(why),
-        NotTaken::Slow => Status::invalid_argument("the profile did not come in time"),
+        slow @ NotTaken::Slow => Status::invalid_argument(slow.to_string()),
     })
+}
+
+/// A profile by a stream.
+pub async fn by_stream(door: &Door, taker: &Taker, order: u64, packed: Bytes) {
+    // Other collectors hear it, too: one that did not ask for it has refused nothing.
+    if door.control.expects(taker, order, door.pipeline.now()).is_err() {
+        return;
+    }
+    if let Err(why) = taken(door, taker, order, async { Ok(packed) }).await {
+        door.control.refused();
+        tracing::warn!(order, instance = taker.instance, "a profile was not taken: {why}");
+    }
 }
 
 async fn take(
@@ -76,7 +93,14 @@ async fn take(
     headers: &HeaderMap,
     body: impl Future<Output = Result<Bytes, NotTaken>>,
 ) -> Result<(), NotTaken> {
-    let taken = taken(door, headers, body).await;
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let taker = text(HEADER_TAKER).and_then(Taker::read);
+    let taken = match (taker, text(HEADER_REPORT).and_then(Report::read)) {
+        (Some(taker), Some(report)) => taken(door, &taker, report.id, body).await,
+        _ => {
+            Err(NotTaken::Malformed(format!("{HEADER_TAKER} and {HEADER_REPORT} say whose it is")))
+        }
+    };
     if taken.is_err() {
         door.control.refused();
     }
@@ -85,26 +109,19 @@ async fn take(
 
 async fn taken(
     door: &Door,
-    headers: &HeaderMap,
+    taker: &Taker,
+    order: u64,
     body: impl Future<Output = Result<Bytes, NotTaken>>,
 ) -> Result<(), NotTaken> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    let taker = text(HEADER_TAKER).and_then(Taker::read);
-    let report = text(HEADER_REPORT).and_then(Report::read);
-    let (Some(taker), Some(report)) = (taker, report) else {
-        return Err(NotTaken::Malformed(format!(
-            "{HEADER_TAKER} and {HEADER_REPORT} say whose it is"
-        )));
-    };
     let unasked = |e: crate::control::NotAsked| NotTaken::Unasked(e.to_string());
-    door.control.expects(&taker, report.id, door.pipeline.now()).map_err(unasked)?;
+    door.control.expects(taker, order, door.pipeline.now()).map_err(unasked)?;
     let packed = tokio::time::timeout(BODY_TIMEOUT, body).await.unwrap_or(Err(NotTaken::Slow))?;
     // One at a time: what a hostile one takes while it is read is taken once.
     let _turn = READING.acquire().await;
     let bytes = packed.clone();
     let read = tokio::task::spawn_blocking(move || top::read(&bytes)).await;
     let top = read.unwrap_or_else(|e| Err(Unreadable::Broken(e.to_string())))?;
-    door.control.put(&taker, report.id, packed, top, door.pipeline.now()).map_err(unasked)
+    door.control.put(taker, order, packed, top, door.pipeline.now()).map_err(unasked)
 }
 
 /// Profiles that are read at once.

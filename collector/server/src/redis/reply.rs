@@ -1,4 +1,4 @@
-//! The answer to XREAD as entries by shard. Anything else in its place is passed over: replies come
+//! The answers to XREAD and XREVRANGE as entries, by stream. Anything else in its place is passed over: replies come
 //! from a server that we do not own.
 
 use super::id::EntryId;
@@ -10,18 +10,29 @@ pub type Entries = Vec<(EntryId, Vec<Vec<u8>>)>;
 
 /// Entries by shard.
 pub fn read(reply: Value, shards: u32) -> Vec<(u32, Entries)> {
+    let keys: Vec<String> = (0..shards).map(stream_key).collect();
+    let found = named(reply, &keys.iter().map(String::as_str).collect::<Vec<_>>());
+    found.into_iter().filter_map(|(n, entries)| Some((u32::try_from(n).ok()?, entries))).collect()
+}
+
+/// Entries by the place of their stream's key among `keys`.
+pub fn named(reply: Value, keys: &[&str]) -> Vec<(usize, Entries)> {
     let pairs: Vec<(Value, Value)> = match reply {
         Value::Map(pairs) => pairs,
         Value::Array(streams) => streams.into_iter().filter_map(pair).collect(),
         _ => Vec::new(),
     };
-    let keys: Vec<String> = (0..shards).map(stream_key).collect();
-    let shard = |key: &[u8]| (0..).zip(&keys).find(|(_, k)| k.as_bytes() == key).map(|(n, _)| n);
-    let stream = |(key, found): (Value, Value)| {
-        let Value::Array(found) = found else { return None };
-        Some((shard(&bytes(key)?)?, found.into_iter().filter_map(entry).collect()))
-    };
-    pairs.into_iter().filter_map(stream).collect()
+    let place = |key: &[u8]| keys.iter().position(|k| k.as_bytes() == key);
+    let stream = |(key, found): (Value, Value)| Some((place(&bytes(key)?)?, found));
+    let streams =
+        pairs.into_iter().filter_map(stream).filter(|(_, f)| matches!(f, Value::Array(_)));
+    streams.map(|(key, found)| (key, entries(found))).collect()
+}
+
+/// Entries as XRANGE and its like give them.
+pub fn entries(found: Value) -> Entries {
+    let Value::Array(found) = found else { return Vec::new() };
+    found.into_iter().filter_map(entry).collect()
 }
 
 fn pair(value: Value) -> Option<(Value, Value)> {

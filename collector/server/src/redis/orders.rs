@@ -1,0 +1,113 @@
+//! Orders for processes that write into Redis: hears what they say, and tells them what is asked, by streams beside
+//! those of spans. Every collector does, whoever owns the spans: any of them may have been asked.
+//!
+//! Nothing here is part of the delivery contract. What is lost is said again by the process within seconds, or is
+//! asked for once more by whoever wanted it. What an order may be is `control`'s.
+
+use super::Streams;
+use super::id::EntryId;
+use super::reply::{self, Entries};
+use super::session::{ANSWER, BLOCK, connect};
+use crate::door::{Door, profile};
+use bytes::Bytes;
+use longpole_proto::order::{
+    FIELD_ORDER, FIELD_PROFILE, FIELD_REPORT, FIELD_TAKER, KEY_ORDERS, KEY_PROFILES, KEY_SAID,
+    Report, SAID_KEPT, Taker,
+};
+use redis::aio::MultiplexedConnection;
+use redis::{RedisError, Value, cmd};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Entries of a stream in one reply.
+const COUNT: usize = 64;
+/// A Redis that cannot be reached is tried again after this time.
+const AGAIN: Duration = Duration::from_secs(5);
+/// What is read, in this order.
+const KEYS: [&str; 2] = [KEY_SAID, KEY_PROFILES];
+
+/// Hears and tells until it is told to stop.
+pub async fn run(to: &Streams, mut stopped: watch::Receiver<bool>) {
+    let mut last = None;
+    loop {
+        let why = tokio::select! {
+            why = exchange(to, &mut last) => why,
+            _ = stopped.wait_for(|s| *s) => return,
+        };
+        // That Redis is away is told by the others.
+        tracing::debug!("orders by streams: {why}");
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            _ = stopped.wait_for(|s| *s) => return,
+        }
+    }
+}
+
+/// One connection's life; gives back what ended it.
+async fn exchange(to: &Streams, last: &mut Option<[EntryId; 2]>) -> RedisError {
+    let mut reads = match connect(&to.settings.address, BLOCK + ANSWER).await {
+        Ok(reads) => reads,
+        Err(e) => return e,
+    };
+    loop {
+        if let Err(e) = turn(&to.door, &mut reads, last).await {
+            return e;
+        }
+    }
+}
+
+async fn turn(
+    door: &Door,
+    c: &mut MultiplexedConnection,
+    last: &mut Option<[EntryId; 2]>,
+) -> Result<(), RedisError> {
+    let mut ids = match last {
+        Some(ids) => *ids,
+        None => [newest(c, KEYS[0]).await?, newest(c, KEYS[1]).await?],
+    };
+    let mut read = cmd("XREAD");
+    read.arg("COUNT").arg(COUNT).arg("BLOCK").arg(BLOCK.as_millis() as u64);
+    read.arg("STREAMS").arg(&KEYS).arg(ids.map(|id| id.to_string()).as_slice());
+    let told: Value = read.query_async(c).await?;
+    for (key, entries) in reply::named(told, &KEYS) {
+        for (id, fields) in entries {
+            ids[key] = ids[key].max(id);
+            hear(door, c, &fields).await?;
+        }
+    }
+    *last = Some(ids);
+    Ok(())
+}
+
+/// The newest entry that is there already: what was said before this life is not for it.
+async fn newest(c: &mut MultiplexedConnection, key: &str) -> Result<EntryId, RedisError> {
+    let mut read = cmd("XREVRANGE");
+    read.arg(key).arg("+").arg("-").arg("COUNT").arg(1);
+    let found: Entries = reply::entries(read.query_async(c).await?);
+    Ok(found.first().map(|(id, _)| *id).unwrap_or_default())
+}
+
+/// One entry: somebody is there, and may have something to say.
+async fn hear(
+    door: &Door,
+    c: &mut MultiplexedConnection,
+    fields: &[Vec<u8>],
+) -> Result<(), RedisError> {
+    let field = |name: &str| {
+        let mut pairs = fields.chunks_exact(2);
+        pairs.find(|pair| pair[0] == name.as_bytes()).map(|pair| pair[1].as_slice())
+    };
+    let text = |name: &str| std::str::from_utf8(field(name)?).ok();
+    let Some(taker) = text(FIELD_TAKER).and_then(Taker::read) else { return Ok(()) };
+    let report = text(FIELD_REPORT).and_then(Report::read);
+    if let (Some(packed), Some(report)) = (field(FIELD_PROFILE), &report) {
+        profile::by_stream(door, &taker, report.id, Bytes::copy_from_slice(packed)).await;
+        return Ok(());
+    }
+    let whom = taker.write();
+    let Some(order) = door.control.met(taker, report, door.pipeline.now()) else { return Ok(()) };
+    let mut tell = cmd("XADD");
+    tell.arg(KEY_ORDERS).arg("MAXLEN").arg("~").arg(SAID_KEPT).arg("*");
+    tell.arg(FIELD_TAKER).arg(whom).arg(FIELD_ORDER).arg(order.write());
+    tell.query_async(c).await
+}

@@ -142,8 +142,9 @@ impl Local {
         Scope { place: was, text }
     }
 
+    /// Goes to a place, from one; neither has a text of its state.
     #[inline(always)]
-    fn set(&self, to: Place) {
+    pub(crate) fn set(&self, to: Place) {
         if cfg!(feature = "profile") {
             // A signal between the stores below must not find the trace of one place and the span of another.
             self.flags.store(0, Ordering::Relaxed);
@@ -196,6 +197,17 @@ impl Local {
         let straight = self.span() == span && self.early.get() == 0;
         if straight {
             self.go_on(parent);
+        }
+        straight
+    }
+
+    /// As [`Local::leave`] for a root that began where there was nothing.
+    #[inline(always)]
+    pub(crate) fn leave_root(&self, span: u64) -> bool {
+        let straight =
+            self.span() == span && self.early.get() == 0 && self.flags() & flag::TEXT == 0;
+        if straight {
+            self.set(Place::default());
         }
         straight
     }

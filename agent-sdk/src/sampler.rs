@@ -7,6 +7,7 @@
 pub(crate) mod rates;
 pub(crate) mod states;
 
+use crate::record::flag;
 use crate::site::NO_RATE;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -87,8 +88,17 @@ pub(crate) struct Verdict {
     pub(crate) state: u32,
 }
 
+impl Verdict {
+    /// What it makes of the flags of a trace that begins.
+    #[inline]
+    pub(crate) fn flags(self) -> u32 {
+        flag::PRESENT | u32::from(self.sampled) | self.state << flag::STATE.trailing_zeros()
+    }
+}
+
 /// Decides about a trace, given what a parent in another process decided and the rate that the operation
 /// has of its own.
+#[inline]
 pub(crate) fn decide(trace: u128, parent: Option<bool>, own: u64) -> Verdict {
     let root = RATE.load(Ordering::Relaxed);
     by(if own == NO_RATE { root } else { own }, BY_PARENT.load(Ordering::Relaxed), trace, parent)

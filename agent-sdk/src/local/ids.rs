@@ -21,8 +21,13 @@ impl Local {
     }
 
     /// A new trace id; not zero.
+    #[inline]
     pub(crate) fn next_trace(&self) -> u128 {
-        u128::from(self.random()) << 64 | u128::from(self.random().max(1))
+        self.seed();
+        let mut state = self.random.get();
+        let [high, low] = [(); 2].map(|()| crate::id::random(&mut state));
+        self.random.set(state);
+        u128::from(high) << 64 | u128::from(low.max(1))
     }
 
     /// Seeds the generators of a thread that makes its first id.

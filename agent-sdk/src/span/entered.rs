@@ -44,9 +44,40 @@ impl Entered {
             Self::child(site, fill)
         } else if flags & (flag::PRESENT | flag::SAMPLED | flag::REMOTE) == flag::PRESENT {
             Self::off()
+        } else if flags == 0 {
+            Self::root(site, fill)
         } else {
             Self::rare(site, fill)
         }
+    }
+
+    /// A root where there is no trace: nothing has to be kept for when it ends.
+    #[inline(never)]
+    fn root(site: &'static Site, fill: impl FnOnce(&mut Body)) -> Self {
+        if !crate::state::active() {
+            return Self::off();
+        }
+        let rate = site.rate();
+        let place = local::with(|local| {
+            local.prepare();
+            let trace = local.next_trace();
+            let verdict = crate::sampler::decide(trace, None, rate);
+            let place = Place { trace, span: local.next_span(), flags: verdict.flags() };
+            local.set(place);
+            place
+        });
+        let mut entered = Self {
+            span: Span { state: State::Silent(place), body: Body::EMPTY },
+            root: true,
+            local: PhantomData,
+        };
+        if place.flags & flag::SAMPLED != 0 {
+            let start = crate::clock::ticks();
+            let open = Open { place, parent: 0, site: site.id(), flags: 0, start };
+            entered.span.state = State::Open(open);
+            fill(&mut entered.span.body);
+        }
+        entered
     }
 
     #[inline(never)]
@@ -73,7 +104,7 @@ impl Entered {
         entered
     }
 
-    /// A root, or a child of what is not quite usual.
+    /// A child of what is not quite usual.
     #[inline(never)]
     fn rare(site: &'static Site, fill: impl FnOnce(&mut Body)) -> Self {
         let scope = local::with(Local::scope);
@@ -129,7 +160,9 @@ impl Entered {
         };
         local::with(|local| {
             if self.root {
-                local.leave(place.span, Scope::default());
+                if !local.leave_root(place.span) {
+                    local.leave(place.span, Scope::default());
+                }
             } else if self.span.body.is_rare() || !local.leave_child(place.span, parent) {
                 self.leave_apart(local, place, parent);
             }

@@ -88,6 +88,9 @@ fn build(bytes: &[u8]) -> usize {
     scopes.map(|s| s.spans.len()).sum()
 }
 
+/// Whose figure it is, and what gives back the spans that it saw.
+type Subject<'a> = (&'a str, &'a dyn Fn(&[u8]) -> usize);
+
 fn time(report: &mut Report) -> Result<(), String> {
     for spans in [437, 16] {
         let requests = requests(spans);
@@ -99,7 +102,7 @@ fn time(report: &mut Report) -> Result<(), String> {
         );
         let mut both = Vec::new();
         let masked = |bytes: &[u8]| mask(bytes, spans);
-        let subjects: [(&str, &dyn Fn(&[u8]) -> usize); 3] =
+        let subjects: [Subject<'_>; 3] =
             [("decode", &walk), ("prost and drop", &build), ("copy and mask", &masked)];
         for (who, read) in subjects {
             let pass = || {

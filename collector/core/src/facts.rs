@@ -5,6 +5,7 @@
 //! own 90th percentile, and what they exceed it by is summed.
 
 mod calls;
+mod demand;
 mod edges;
 mod exceed;
 mod felt;

@@ -5,10 +5,7 @@ use super::{
     Shift, Stretch, flows, series_facts,
 };
 use crate::catalog::Catalog;
-use crate::stats::{median, robust_sigma};
-use longpole_model::signal::{
-    Category, Facility, Operation, OperationId, Role, Scope, WindowSummary,
-};
+use longpole_model::signal::{Category, Facility, Operation, OperationId, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -80,7 +77,7 @@ impl Facts {
             served: super::served::served([before, after]),
             calls,
             edges: super::edges::edges(before, after),
-            demand: demand(before, after, catalog),
+            demand: super::demand::demand([before, after], catalog),
             graph: Graph::new([before, after], declared, catalog),
             seconds: [before.seconds(), after.seconds()],
             operations: catalog.operations().to_vec(),
@@ -236,36 +233,4 @@ impl FlowFact {
             && self.excess_ns.z() >= 3.0
             && self.total_excess_ns() >= FELT * self.requests_ns
     }
-}
-
-/// Segments per second of each service, with the spread between blocks of the baseline.
-fn demand(before: &Stretch, after: &Stretch, catalog: &Catalog) -> BTreeMap<String, Shift> {
-    let count = |w: &WindowSummary| {
-        let mut out: BTreeMap<&str, f64> = BTreeMap::new();
-        for (key, value) in w.entries.iter().filter(|(k, _)| k.scope == Scope::Segment) {
-            if let Some(o) = catalog.operation_of(key.operation) {
-                *out.entry(&o.service).or_default() += value.weight as f64 / 65_536.0;
-            }
-        }
-        out
-    };
-    let per_second = |w: &WindowSummary, n: f64| n / w.window.seconds().max(1e-9);
-    let blocks: Vec<_> = before.blocks.iter().map(|w| (w, count(w))).collect();
-    let (then, now) = (count(&before.all), count(&after.all));
-    let one = |service: &str, n: f64| {
-        let m = now.get(service).copied().unwrap_or(0.0);
-        let rates =
-            blocks.iter().map(|(w, c)| per_second(w, c.get(service).copied().unwrap_or(0.0)));
-        let rates: Vec<f64> = rates.filter(|r| *r > 0.0).collect();
-        let before = median(&rates);
-        // Poisson's spread over the window is the least there can be.
-        let poisson = (before.max(1e-9) / after.seconds()).sqrt();
-        Shift {
-            before,
-            after: per_second(&after.all, m),
-            sigma: robust_sigma(&rates).max(poisson).max(0.05 * before),
-            samples: [n as u64, m as u64],
-        }
-    };
-    then.iter().map(|(service, n)| ((*service).to_owned(), one(service, *n))).collect()
 }

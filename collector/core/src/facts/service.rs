@@ -1,8 +1,8 @@
 //! Facts of one service, gathered from flows, calls and series, so that rules read like sentences.
 
 use super::{
-    CallFacts, Calls, EdgeFact, Flow, FlowFact, Flows, Graph, Habits, PayloadFact, SeriesFact,
-    Shift, Stretch, flows, series_facts,
+    CallFacts, Calls, EdgeFact, Flow, FlowFact, Flows, Graph, Habits, HeldFact, PayloadFact,
+    SeriesFact, Shift, Stretch, flows, series_facts,
 };
 use crate::catalog::Catalog;
 use longpole_model::signal::{Category, Facility, Operation, OperationId, Role};
@@ -33,6 +33,8 @@ pub struct Facts {
     pub calls: Vec<CallFacts>,
     /// What requests do beside taking time.
     pub habits: Habits,
+    /// How long queries hold their connections, by service.
+    pub held: BTreeMap<String, HeldFact>,
     /// Calls between services, seen from both ends.
     pub edges: Vec<EdgeFact>,
     /// Metric series, by service.
@@ -49,6 +51,8 @@ pub struct Facts {
     times: BTreeMap<OperationId, [f64; 2]>,
     /// Segments per second of each operation, before and after, whoever called it.
     pub(super) served: BTreeMap<OperationId, [f64; 2]>,
+    /// Spans per second of each operation, before and after.
+    pub(super) told: BTreeMap<OperationId, [f64; 2]>,
     /// Operations by id, for words.
     operations: Vec<Arc<Operation>>,
 }
@@ -75,7 +79,9 @@ impl Facts {
             times: super::served::times([before, after], &heavy),
             habits,
             served: super::served::served([before, after]),
+            told: super::served::told([before, after]),
             calls,
+            held: super::held::held([before, after], catalog),
             edges: super::edges::edges(before, after),
             demand: super::demand::demand([before, after], catalog),
             graph: Graph::new([before, after], declared, catalog),
@@ -154,7 +160,12 @@ impl Facts {
             let of_node = s.identity.name.contains("node") && !s.identity.placement.pod.is_empty();
             let bounded = s.identity.name.contains("utili") || s.identity.unit == "%";
             let rise = s.up.delta();
-            if of_node || s.up.z() < CLEAR || rise < CPU_STEP || !s.lasts() {
+            if of_node
+                || self.of_neighbours(service, s)
+                || s.up.z() < CLEAR
+                || rise < CPU_STEP
+                || !s.lasts()
+            {
                 continue;
             }
             if best.is_none_or(|(r, b, _)| (bounded, rise) > (b, r)) {
@@ -162,6 +173,19 @@ impl Facts {
             }
         }
         best.map(|(rise, _, s)| (rise, s))
+    }
+
+    /// Whether what a container used more was used by others in it: the service's own process, where it tells of
+    /// itself, did not, and nobody was held back for it.
+    fn of_neighbours(&self, service: &str, series: &SeriesFact) -> bool {
+        let process = |s: &&SeriesFact| s.identity.name.starts_with("process");
+        let used = || self.series_of(service, Role::Utilization, Facility::Cpu).filter(process);
+        let more: f64 = used().map(|s| s.up.delta().max(0.0)).sum();
+        let mut held = self.series_of(service, Role::Saturation, Facility::Cpu);
+        !process(&series)
+            && used().next().is_some()
+            && more < 0.5 * CPU_STEP
+            && !held.any(|s| s.up.z() >= CLEAR && s.up.delta() > 0.0)
     }
 
     /// How much the demand on a service grew: requests a second, after over before; 1 where it did not

@@ -111,6 +111,37 @@ fn strays(said: &Value, pattern: Option<&str>) -> bool {
     all.into_iter().any(|p| OWN.contains(&p) && pattern != Some(p))
 }
 
+/// Runs in which symptoms are louder than the cause: requests that go on no further because their callee failed,
+/// traces that a full pool tore apart, a pool that slow queries filled.
+#[test]
+fn symptoms_are_not_taken_for_causes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runs = [
+        (Fault::FailingDependency, 10_018, 38.0),
+        (Fault::Pool, 10_010, 22.0),
+        (Fault::Pool, 10_013, 28.0),
+        (Fault::Lock, 77_003, 28.0),
+        (Fault::MissingIndex, 4, 20.0),
+        (Fault::MissingIndex, 9, 30.0),
+    ];
+    for (fault, seed, requests_per_second) in runs {
+        let made = record(fault, seed, &Options { requests_per_second, ..Options::default() });
+        let file = folder.path().join("case.binpb");
+        std::fs::write(&file, made.frames()).expect("written");
+        let labels: Value = serde_json::from_str(&made.labels).expect("labels");
+        let said = diagnose(&file.display().to_string(), &labels);
+        let first = &said["candidates"][0];
+        let said = (first["service"].as_str(), first["kind"].as_str());
+        assert_eq!(said, (fault.culprit(), Some(fault.kinds()[0])), "{} {seed}", fault.name());
+        if fault == Fault::MissingIndex {
+            let out = first["ruled_out"].as_array().expect("what was ruled out");
+            let pool = out.iter().find(|r| r["kind"] == "queue").expect("the pool");
+            let reason = pool["reason"].as_str().unwrap_or_default();
+            assert!(reason.contains("follow from queries that take"), "{reason}");
+        }
+    }
+}
+
 #[test]
 fn the_labs_faults_are_named() {
     let folder = tempfile::tempdir().expect("a folder");

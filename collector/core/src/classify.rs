@@ -9,12 +9,15 @@ mod cache;
 mod cpu;
 mod disk;
 mod errors;
+#[cfg(test)]
+mod fixture;
 mod habits;
 mod latency;
 mod load;
 mod memory;
 mod network;
 mod patience;
+mod pool;
 mod queue;
 mod time;
 mod visits;

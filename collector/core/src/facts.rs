@@ -5,11 +5,13 @@
 //! own 90th percentile, and what they exceed it by is summed.
 
 mod calls;
+mod demand;
 mod edges;
 mod exceed;
 mod felt;
 mod graph;
 mod habits;
+mod held;
 mod population;
 mod series;
 mod served;
@@ -22,6 +24,7 @@ pub use calls::{CallFacts, Calls};
 pub use edges::EdgeFact;
 pub use graph::Graph;
 pub use habits::{Habits, PayloadFact, RepeatFact, SerialFact, WaitFact};
+pub use held::HeldFact;
 pub use population::{Population, Reached};
 pub use series::{SeriesFact, series_facts};
 pub use service::{CLEAR, CPU_STEP, Facts};

@@ -11,6 +11,8 @@ pub enum Fault {
     Cpu,
     /// The database lost the index behind one query.
     SlowDatabase,
+    /// The same, of a table so large that the queries hold as many connections as `catalog` has.
+    MissingIndex,
     /// `checkout` holds one lock while it works.
     Lock,
     /// The bank behind `payment` answers slowly.
@@ -51,11 +53,12 @@ pub enum Fault {
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::None,
         Self::NPlusOne,
         Self::Cpu,
         Self::SlowDatabase,
+        Self::MissingIndex,
         Self::Lock,
         Self::DownstreamLatency,
         Self::Network,
@@ -100,6 +103,7 @@ impl Fault {
             Self::NPlusOne => "n-plus-one",
             Self::Cpu => "cpu",
             Self::SlowDatabase => "slow-database",
+            Self::MissingIndex => "missing-index",
             Self::Lock => "lock",
             Self::DownstreamLatency => "downstream-latency",
             Self::Network => "network",
@@ -127,7 +131,7 @@ impl Fault {
             Self::None => None,
             Self::NPlusOne => Some("orders"),
             Self::Cpu | Self::MemoryLeak => Some("catalog"),
-            Self::SlowDatabase => Some("catalog"),
+            Self::SlowDatabase | Self::MissingIndex => Some("catalog"),
             Self::Lock => Some("checkout"),
             Self::DownstreamLatency | Self::Errors | Self::RetryStorm => Some("payment"),
             Self::Network => Some("cart"),
@@ -158,7 +162,7 @@ impl Fault {
             Self::None => &["none"],
             Self::NPlusOne => &["chatty_calls"],
             Self::Cpu => &["cpu"],
-            Self::SlowDatabase => &["database_io"],
+            Self::SlowDatabase | Self::MissingIndex => &["database_io"],
             Self::Lock => &["lock"],
             Self::DownstreamLatency => &["downstream"],
             Self::Network => &["network_io"],

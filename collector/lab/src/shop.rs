@@ -81,6 +81,8 @@ pub(crate) struct Shop {
     rate: f64,
     /// Where in its slow wave the demand begins.
     phase: f64,
+    /// Whether its database driver says when it waits for a connection.
+    waits_are_told: bool,
     workers: Vec<Queue>,
     pools: Vec<Queue>,
     quotas: Vec<Quota>,
@@ -113,6 +115,7 @@ impl Shop {
             size: rng.between(0.7, 1.4),
             rate,
             phase: rng.between(0.0, std::f64::consts::TAU),
+            waits_are_told: matches!(fault, Fault::Pool | Fault::MissingIndex) && seed % 2 == 1,
             rng,
             workers: SERVICES.iter().map(|s| Queue::new(s.1)).collect(),
             pools: vec![Queue::new(POOL); SERVICES.len()],

@@ -66,7 +66,9 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
 
 /// The queries of a service that got slower while nothing else of it did.
 fn answers_queries<'a>(facts: &'a Facts, service: &str) -> Option<&'a FlowFact> {
-    let own = facts.flow(service, Category::Own).is_some_and(FlowFact::grew);
+    // Own time that is waiting for the connections which the queries hold is theirs.
+    let own = facts.flow(service, Category::Own).is_some_and(FlowFact::grew)
+        && super::pool::victim(facts, service).is_none();
     let gaps = facts.flows_from(service, Category::Gap).any(|(_, f)| f.grew());
     let mut stores = facts.flows_from(service, Category::Store).map(|(_, f)| f);
     if own || gaps { None } else { stores.find(|f| f.grew()) }
@@ -82,4 +84,28 @@ pub(super) fn why_not(facts: &Facts, service: &str) -> Option<String> {
         "{} went from {:.3} to {:.3} {} only",
         most.identity.name, most.up.before, most.up.after, most.identity.unit
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::fixture::series;
+
+    #[test]
+    fn a_container_is_busy_with_others_too() {
+        let cpu = (Role::Utilization, Facility::Cpu);
+        let container = || series("container.cpu.time", cpu, "s", [0.2, 0.9]);
+        let process = |now| series("process.cpu.time", cpu, "s", [0.05, now]);
+        let rise = |all: Vec<_>| {
+            let mut facts = Facts::default();
+            facts.series.insert("shop".into(), all);
+            facts.cpu_rise("shop").is_some()
+        };
+        assert!(rise(vec![container()]), "nothing else is known");
+        assert!(rise(vec![container(), process(0.7)]), "it was the process");
+        assert!(!rise(vec![container(), process(0.06)]), "it was another one");
+        let held = (Role::Saturation, Facility::Cpu);
+        let held = series("container.cpu.throttled.time", held, "s", [0.0, 0.4]);
+        assert!(rise(vec![container(), process(0.06), held]), "and this one was held back for it");
+    }
 }

@@ -50,15 +50,9 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let mut strength = 0.5 + 0.5 * ramp(share, STEP, 0.2);
     let mut all = vec![seen];
     // A caller that fails because its callee does is a symptom: callee before caller.
-    let below = facts.graph.below(service).into_iter();
-    let deeper = below
-        .filter_map(|c| Some((c, failing(facts, c)?.0)))
-        .filter(|(c, s)| s.delta() >= 0.5 * share && !facts.graph.below(c).contains(service))
-        .max_by(|a, b| a.1.delta().total_cmp(&b.1.delta()));
-    if let Some((callee, s)) = deeper {
+    if let Some(e) = deeper(facts, service, &|_, s| s.delta() >= 0.5 * share) {
         strength *= 0.4;
-        let claim = format!("{callee}, which it calls, fails as well: that comes first");
-        all.push(evidence(claim, "failures of a callee", "1", &s, false));
+        all.push(e);
     }
     // Whom it calls outside of what is instrumented fails about as often: the defect is theirs.
     let outside = facts
@@ -87,6 +81,21 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let impact = Impact::Failures(share * facts.calls_per_second(service));
     let service = service.to_owned();
     Some(Hypothesis { service, kind, strength, impact, evidence: all, site })
+}
+
+/// A service below that fails often `enough` to be the reason: it comes first.
+pub(super) fn deeper(
+    facts: &Facts,
+    service: &str,
+    enough: &dyn Fn(&str, &Shift) -> bool,
+) -> Option<Evidence> {
+    let below = facts.graph.below(service).into_iter();
+    let (callee, s) = below
+        .filter_map(|c| Some((c, failing(facts, c)?.0)))
+        .filter(|(c, s)| enough(c, s) && !facts.graph.below(c).contains(service))
+        .max_by(|a, b| a.1.delta().total_cmp(&b.1.delta()))?;
+    let claim = format!("{callee}, which it calls, fails as well: that comes first");
+    Some(evidence(claim, "failures of a callee", "1", &s, false))
 }
 
 /// Failed calls of a flow in the window, beyond what the baseline leads one to expect.

@@ -20,15 +20,34 @@ pub(super) fn owned_ns(facts: &Facts, service: &str) -> f64 {
 
 /// The flow of a service, other than gaps, with the most excess.
 pub(super) fn slowest<'a>(facts: &'a Facts, service: &str) -> Option<(&'a Flow, &'a FlowFact)> {
-    let own =
-        facts.flows.iter().filter(|(f, _)| f.service == service && f.category != Category::Gap);
+    slowest_of(facts, service, &|c| c != Category::Gap)
+}
+
+fn slowest_of<'a>(
+    facts: &'a Facts,
+    service: &str,
+    of: &dyn Fn(Category) -> bool,
+) -> Option<(&'a Flow, &'a FlowFact)> {
+    let own = facts.flows.iter().filter(|(f, _)| f.service == service && of(f.category));
     own.filter(|(_, f)| f.grew())
         .map(|(flow, f)| (flow, f.clearest()))
         .max_by(|a, b| a.1.total_excess_ns().total_cmp(&b.1.total_excess_ns()))
 }
 
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
-    let (flow, f) = slowest(facts, service)?;
+    let (mut flow, mut f) = slowest(facts, service)?;
+    let mut lost_ns = f.total_excess_ns();
+    let mut queries = None;
+    if let Some(victim) = super::pool::victim(facts, service)
+        && follows(facts, flow)
+        && let Some((store, slow)) = slowest_of(facts, service, &|c| c == Category::Store)
+    {
+        // Who waits for a connection waits for the queries that hold them.
+        if flow != store {
+            lost_ns += slow.total_excess_ns();
+        }
+        (flow, f, queries) = (store, slow, Some(victim.evidence()));
+    }
     let has_cpu = facts.series_of(service, Role::Utilization, Facility::Cpu).next().is_some();
     let (kind, strength, what) = match flow.category {
         Category::Store => (BottleneckKind::DatabaseIo, 0.8, "queries are slower"),
@@ -66,9 +85,10 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
             true,
         ),
     ];
-    // What a missing call took is counted as its caller's own time.
+    seen.extend(queries);
+    // What a missing call took is counted as its caller's own time; what a part of its own took is that anyway.
     if flow.category == Category::Own
-        && let Some(c) = facts.lost_sight(service)
+        && let Some(c) = facts.lost_sight(service, |c| c != Category::Own)
     {
         strength *= super::visits::UNSEEN;
         seen.push(super::visits::unseen(facts, c));
@@ -79,10 +99,21 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         service: if known { flow.peer.clone() } else { service.to_owned() },
         kind,
         strength,
-        impact: Impact::Time(f.total_excess_ns()),
+        impact: Impact::Time(lost_ns),
         evidence: seen,
         site: f.worst.map(|w| w.0),
     })
+}
+
+/// Whether a flow's growth may be waits for a full pool: those that are declared, and own time, which is where
+/// waits that nobody declares lie.
+fn follows(facts: &Facts, flow: &Flow) -> bool {
+    match flow.category {
+        Category::Store => true,
+        Category::Wait => flow.peer == "pool",
+        Category::Own => facts.cpu_rise(&flow.service).is_none(),
+        _ => false,
+    }
 }
 
 pub(super) fn why_no_store(facts: &Facts, service: &str) -> Option<String> {

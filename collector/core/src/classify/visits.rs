@@ -2,7 +2,7 @@
 //! (N+1, retries).
 
 use super::{Hypothesis, Impact, ramp};
-use crate::facts::{CLEAR, CallFacts, Facts};
+use crate::facts::{CLEAR, CallFacts, Facts, Shift};
 use longpole_model::finding::{BottleneckKind, Evidence, Pattern};
 use longpole_model::signal::Category;
 
@@ -50,14 +50,19 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     if gained >= 0.5 * lost {
         strength *= 0.4;
     }
-    // What it would have called next is not called when it has given up on what it called before.
-    if super::patience::impatient(facts, service).is_some() {
+    // What it would have called next is not called when it has given up on what it called before, or when that
+    // has failed: about as often as calls are missing.
+    let missing = -surplus(worst) * worst.requests[1];
+    let failures = |c: &str, s: &Shift| s.delta() * facts.calls_per_second(c) * facts.seconds[1];
+    let failed = super::errors::deeper(facts, service, &|c, s| failures(c, s) >= 0.5 * missing);
+    if failed.is_some() || super::patience::impatient(facts, service).is_some() {
         strength *= 0.4;
     }
     let worth_telling = stopped.iter().take(3);
     let mut evidence: Vec<Evidence> =
         worth_telling.map(|c| seen(facts, c, "stopped for part", Pattern::MissingCalls)).collect();
-    if let Some(c) = facts.lost_sight(service) {
+    evidence.extend(failed);
+    if let Some(c) = facts.lost_sight(service, |_| true) {
         strength *= UNSEEN;
         evidence.push(unseen(facts, c));
     }

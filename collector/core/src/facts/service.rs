@@ -1,14 +1,11 @@
 //! Facts of one service, gathered from flows, calls and series, so that rules read like sentences.
 
 use super::{
-    CallFacts, Calls, EdgeFact, Flow, FlowFact, Flows, Graph, Habits, PayloadFact, SeriesFact,
-    Shift, Stretch, flows, series_facts,
+    CallFacts, Calls, EdgeFact, Flow, FlowFact, Flows, Graph, Habits, HeldFact, PayloadFact,
+    SeriesFact, Shift, Stretch, flows, series_facts,
 };
 use crate::catalog::Catalog;
-use crate::stats::{median, robust_sigma};
-use longpole_model::signal::{
-    Category, Facility, Operation, OperationId, Role, Scope, WindowSummary,
-};
+use longpole_model::signal::{Category, Facility, Operation, OperationId, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -36,6 +33,8 @@ pub struct Facts {
     pub calls: Vec<CallFacts>,
     /// What requests do beside taking time.
     pub habits: Habits,
+    /// How long queries hold their connections, by service.
+    pub held: BTreeMap<String, HeldFact>,
     /// Calls between services, seen from both ends.
     pub edges: Vec<EdgeFact>,
     /// Metric series, by service.
@@ -52,6 +51,8 @@ pub struct Facts {
     times: BTreeMap<OperationId, [f64; 2]>,
     /// Segments per second of each operation, before and after, whoever called it.
     pub(super) served: BTreeMap<OperationId, [f64; 2]>,
+    /// Spans per second of each operation, before and after.
+    pub(super) told: BTreeMap<OperationId, [f64; 2]>,
     /// Operations by id, for words.
     operations: Vec<Arc<Operation>>,
 }
@@ -78,9 +79,11 @@ impl Facts {
             times: super::served::times([before, after], &heavy),
             habits,
             served: super::served::served([before, after]),
+            told: super::served::told([before, after]),
             calls,
+            held: super::held::held([before, after], catalog),
             edges: super::edges::edges(before, after),
-            demand: demand(before, after, catalog),
+            demand: super::demand::demand([before, after], catalog),
             graph: Graph::new([before, after], declared, catalog),
             seconds: [before.seconds(), after.seconds()],
             operations: catalog.operations().to_vec(),
@@ -157,7 +160,12 @@ impl Facts {
             let of_node = s.identity.name.contains("node") && !s.identity.placement.pod.is_empty();
             let bounded = s.identity.name.contains("utili") || s.identity.unit == "%";
             let rise = s.up.delta();
-            if of_node || s.up.z() < CLEAR || rise < CPU_STEP || !s.lasts() {
+            if of_node
+                || self.of_neighbours(service, s)
+                || s.up.z() < CLEAR
+                || rise < CPU_STEP
+                || !s.lasts()
+            {
                 continue;
             }
             if best.is_none_or(|(r, b, _)| (bounded, rise) > (b, r)) {
@@ -165,6 +173,19 @@ impl Facts {
             }
         }
         best.map(|(rise, _, s)| (rise, s))
+    }
+
+    /// Whether what a container used more was used by others in it: the service's own process, where it tells of
+    /// itself, did not, and nobody was held back for it.
+    fn of_neighbours(&self, service: &str, series: &SeriesFact) -> bool {
+        let process = |s: &&SeriesFact| s.identity.name.starts_with("process");
+        let used = || self.series_of(service, Role::Utilization, Facility::Cpu).filter(process);
+        let more: f64 = used().map(|s| s.up.delta().max(0.0)).sum();
+        let mut held = self.series_of(service, Role::Saturation, Facility::Cpu);
+        !process(&series)
+            && used().next().is_some()
+            && more < 0.5 * CPU_STEP
+            && !held.any(|s| s.up.z() >= CLEAR && s.up.delta() > 0.0)
     }
 
     /// How much the demand on a service grew: requests a second, after over before; 1 where it did not
@@ -236,36 +257,4 @@ impl FlowFact {
             && self.excess_ns.z() >= 3.0
             && self.total_excess_ns() >= FELT * self.requests_ns
     }
-}
-
-/// Segments per second of each service, with the spread between blocks of the baseline.
-fn demand(before: &Stretch, after: &Stretch, catalog: &Catalog) -> BTreeMap<String, Shift> {
-    let count = |w: &WindowSummary| {
-        let mut out: BTreeMap<&str, f64> = BTreeMap::new();
-        for (key, value) in w.entries.iter().filter(|(k, _)| k.scope == Scope::Segment) {
-            if let Some(o) = catalog.operation_of(key.operation) {
-                *out.entry(&o.service).or_default() += value.weight as f64 / 65_536.0;
-            }
-        }
-        out
-    };
-    let per_second = |w: &WindowSummary, n: f64| n / w.window.seconds().max(1e-9);
-    let blocks: Vec<_> = before.blocks.iter().map(|w| (w, count(w))).collect();
-    let (then, now) = (count(&before.all), count(&after.all));
-    let one = |service: &str, n: f64| {
-        let m = now.get(service).copied().unwrap_or(0.0);
-        let rates =
-            blocks.iter().map(|(w, c)| per_second(w, c.get(service).copied().unwrap_or(0.0)));
-        let rates: Vec<f64> = rates.filter(|r| *r > 0.0).collect();
-        let before = median(&rates);
-        // Poisson's spread over the window is the least there can be.
-        let poisson = (before.max(1e-9) / after.seconds()).sqrt();
-        Shift {
-            before,
-            after: per_second(&after.all, m),
-            sigma: robust_sigma(&rates).max(poisson).max(0.05 * before),
-            samples: [n as u64, m as u64],
-        }
-    };
-    then.iter().map(|(service, n)| ((*service).to_owned(), one(service, *n))).collect()
 }

@@ -3,8 +3,11 @@
 //! Blocks of the baseline give each signal its own spread: how much it moves when nothing is wrong.
 
 use super::Population;
-use longpole_model::signal::{SECOND, SeriesId, SeriesSummary, Window, WindowSummary};
+use longpole_model::signal::{
+    OperationId, SECOND, Scope, SeriesId, SeriesSummary, Timestamp, Window, WindowSummary,
+};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// Windows of a stretch, merged as a whole and in blocks of a minute.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,9 @@ pub struct Stretch {
     /// What metric series did in each window, oldest first. The rest of a window is in its block: at ten
     /// thousand operations one is tens of megabytes.
     pub windows: Vec<(Window, Vec<(SeriesId, SeriesSummary)>)>,
+    /// When the first window began in which each operation served. Before it nobody had asked yet (a start), or
+    /// traces had not settled: that time says nothing of how often it is asked.
+    pub begun: BTreeMap<OperationId, Timestamp>,
 }
 
 /// Length of a block: long enough to hold a few requests of a quiet service, short enough that a
@@ -35,6 +41,9 @@ impl Stretch {
             let cell = Window::of(w.window.start, BLOCK, origin);
             out.windows.push((w.window, w.series.clone()));
             let w = population.map_or(Cow::Borrowed(w), |p| Cow::Owned(p.narrow(w)));
+            for (key, _) in w.entries.iter().filter(|(k, _)| k.scope == Scope::Segment) {
+                out.begun.entry(key.operation).or_insert(w.window.start);
+            }
             match out.blocks.last_mut() {
                 Some(block) if cell.contains(block.window.start) => block.merge(&w),
                 _ => out.blocks.push(w.into_owned()),

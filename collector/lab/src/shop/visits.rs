@@ -58,7 +58,7 @@ impl Shop {
     }
 
     /// What the span written last says of itself.
-    fn says(&mut self) -> &mut Says {
+    pub(super) fn says(&mut self) -> &mut Says {
         // A span has just been written.
         let last = self.spans.len() - 1;
         &mut self.spans[last].says

@@ -93,7 +93,11 @@ fn helpers_make_spans_of_their_own() {
     assert_eq!(attribute(query, "db.query.text"), "\"SELECT * FROM orders WHERE name = ?\"");
     assert_eq!(named(&spans, "within the query").parent_span_id, query.span_id);
     let plan = shown(&query.events[0].attributes);
-    let expected = ["db.query.plan=\"SCAN orders WHERE name = ?\"", "db.query.full_scan=true"];
+    let expected = [
+        "db.query.plan=\"SCAN orders WHERE name = ?\"",
+        "db.query.full_scan=true",
+        "db.query.plan.finding=\"full_scan orders\"",
+    ];
     assert_eq!(plan, expected);
     let failed = spans.iter().find(|s| s.status.as_ref().is_some_and(|s| s.code == 2));
     let failed = failed.expect("one failed");

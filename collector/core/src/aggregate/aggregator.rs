@@ -20,7 +20,8 @@ use crate::hash::IdHash;
 use crate::limits::Limits;
 use crate::shed::Typical;
 use longpole_model::signal::{
-    AttributeKey, Counters, Given, PARTITIONS, RedCounters, Tally, Timestamp, WindowSummary,
+    AttributeKey, Counters, Given, PARTITIONS, QUERY_PLAN, RedCounters, Tally, Timestamp,
+    WindowSummary,
 };
 use std::collections::HashSet;
 
@@ -154,10 +155,17 @@ impl Aggregator {
             }
             while attributes.next_if(|a| (a.span as usize) < i).is_some() {}
             while let Some(a) = attributes.next_if(|a| a.span as usize == i) {
-                if let (Some(window), AttributeKey::ErrorType) = (window, a.key)
-                    && let Some(error) = batch.texts.get(a.text as usize)
-                {
-                    self.fault(window, red, error, u64::from(span.weight.0));
+                let weight = u64::from(span.weight.0);
+                let (Some(window), Some(text)) = (window, batch.texts.get(a.text as usize)) else {
+                    continue;
+                };
+                match a.key {
+                    AttributeKey::ErrorType => self.fault(window, red, text, weight),
+                    // Seldom: a plan is asked for once in a while.
+                    AttributeKey::QueryPlan => {
+                        self.fault(window, red, &[QUERY_PLAN, text].concat(), weight);
+                    }
+                    AttributeKey::CodeFunction | AttributeKey::CodeFile => {}
                 }
             }
         }

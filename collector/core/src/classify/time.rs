@@ -1,9 +1,9 @@
 //! Time in spans that no resource explains: slow stores, slow remotes, waits inside the process.
 
 use super::{Hypothesis, Impact, evidence};
-use crate::facts::{Facts, Flow, FlowFact};
-use longpole_model::finding::BottleneckKind;
-use longpole_model::signal::{Category, Facility, Role};
+use crate::facts::{Facts, Flow, FlowFact, Shift};
+use longpole_model::finding::{BottleneckKind, Evidence};
+use longpole_model::signal::{Category, Facility, OperationId, Role};
 
 /// Excess time that a service owns: its own, and the gaps that are its doing.
 pub(super) fn owned_ns(facts: &Facts, service: &str) -> f64 {
@@ -86,6 +86,9 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         ),
     ];
     seen.extend(queries);
+    if kind == BottleneckKind::DatabaseIo {
+        seen.extend(plan(facts, &flow.service, f.worst.map(|w| w.0.operation)));
+    }
     // What a missing call took is counted as its caller's own time; what a part of its own took is that anyway.
     if flow.category == Category::Own
         && let Some(c) = facts.lost_sight(service, |c| c != Category::Own)
@@ -103,6 +106,22 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         evidence: seen,
         site: f.worst.map(|w| w.0),
     })
+}
+
+/// What the plan of a slow query showed.
+fn plan(facts: &Facts, service: &str, query: Option<OperationId>) -> Option<Evidence> {
+    let found = facts.plan_of(service, query)?;
+    let name = facts.operation_name(found.operation);
+    let scanned = found.finding.strip_prefix("full_scan ");
+    let claim = match scanned {
+        Some(tables) => format!("{name}: its plan reads all of {tables}; no index serves it"),
+        None => format!("{name}: its plan says {}", found.finding),
+    };
+    let [before, after] = found.plans;
+    // One plan is proof enough: it is what the database does, not a sample of it.
+    let shift =
+        Shift { before: before as f64, after: after as f64, sigma: 1.0, samples: found.plans };
+    Some(evidence(claim, "plans that say so", "{plan}", &shift, true))
 }
 
 /// Whether a flow's growth may be waits for a full pool: those that are declared, and own time, which is where

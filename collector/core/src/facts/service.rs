@@ -2,7 +2,7 @@
 
 use super::{
     CallFacts, Calls, EdgeFact, Flow, FlowFact, Flows, Graph, Habits, HeldFact, PayloadFact,
-    SeriesFact, Shift, Stretch, flows, series_facts,
+    PlanFact, SeriesFact, Shift, Stretch, flows, series_facts,
 };
 use crate::catalog::Catalog;
 use longpole_model::signal::{Category, Facility, Operation, OperationId, Role};
@@ -35,6 +35,8 @@ pub struct Facts {
     pub habits: Habits,
     /// How long queries hold their connections, by service.
     pub held: BTreeMap<String, HeldFact>,
+    /// What plans of queries showed.
+    pub plans: Vec<PlanFact>,
     /// Calls between services, seen from both ends.
     pub edges: Vec<EdgeFact>,
     /// Metric series, by service.
@@ -82,6 +84,7 @@ impl Facts {
             told: super::served::told([before, after]),
             calls,
             held: super::held::held([before, after], catalog),
+            plans: super::plans::plans([before, after]),
             edges: super::edges::edges(before, after),
             demand: super::demand::demand([before, after], catalog),
             graph: Graph::new([before, after], declared, catalog),

@@ -2,10 +2,12 @@
 //! figures that a database client shows.
 
 use super::LiveError;
+use longpole_sdk::database::System;
 use rusqlite::{Connection, OpenFlags, Row, ToSql};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 
@@ -18,6 +20,10 @@ const CUSTOMERS: u32 = 400;
 pub(super) const ORDERS: u32 = 3;
 pub(super) const ITEMS: u32 = 25;
 
+/// A query that takes longer is asked for its plan, once in a while.
+const SLOW: Duration = Duration::from_millis(5);
+const PLAN_EVERY: Duration = Duration::from_secs(3);
+
 /// The database.
 #[derive(Clone)]
 pub(super) struct Store {
@@ -28,6 +34,8 @@ pub(super) struct Store {
     idle: Arc<Mutex<Vec<Connection>>>,
     /// Of two writers to a shared cache one is refused: they take turns.
     writer: Arc<tokio::sync::Mutex<()>>,
+    /// When the plan of a query was asked for, by its text.
+    planned: Arc<Mutex<BTreeMap<&'static str, Instant>>>,
     pub(super) waiting: Arc<AtomicI64>,
 }
 
@@ -71,6 +79,7 @@ impl Store {
             open_for,
             idle: Arc::new(Mutex::new(idle)),
             writer: Arc::default(),
+            planned: Arc::default(),
             waiting: Arc::default(),
         })
     }
@@ -124,12 +133,19 @@ impl Store {
             };
             let taken = store.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = taken.ok_or(LiveError::Closed)?;
-            let (connection, answer) = tokio::task::spawn_blocking(move || {
+            let planned = Arc::clone(&store.planned);
+            let (connection, answer, plan) = tokio::task::spawn_blocking(move || {
+                let began = Instant::now();
                 let answer = run(&connection, query.text, &values, row);
-                (connection, answer)
+                let plan = wants_plan(&planned, query.text, began.elapsed())
+                    .then(|| plan(&connection, query.text));
+                (connection, answer, plan)
             })
             .await
             .map_err(|_| LiveError::Closed)?;
+            if let Some(Ok(plan)) = plan {
+                tell(&plan);
+            }
             store.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             if store.open_for.is_zero() {
                 drop(place);
@@ -142,6 +158,44 @@ impl Store {
             Ok(answer?)
         };
         work.instrument(span).await
+    }
+}
+
+/// Whether a query is slow, and its plan was not asked for lately.
+fn wants_plan(
+    planned: &Mutex<BTreeMap<&'static str, Instant>>,
+    text: &'static str,
+    took: Duration,
+) -> bool {
+    let mut planned = planned.lock().unwrap_or_else(PoisonError::into_inner);
+    let lately = planned.get(text).is_some_and(|at| at.elapsed() < PLAN_EVERY);
+    let wants = took >= SLOW && !lately;
+    if wants {
+        planned.insert(text, Instant::now());
+    }
+    wants
+}
+
+/// What the database says it does for a query, a step a line.
+fn plan(connection: &Connection, text: &str) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}"))?;
+    let mut rows = statement.raw_query();
+    let mut lines = String::new();
+    while let Some(row) = rows.next()? {
+        lines.push_str(&row.get::<_, String>("detail")?);
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
+/// Says in the current span what a plan showed; an event's message is its name.
+fn tell(plan: &str) {
+    let tables = System::Sqlite.scans(plan).join(", ");
+    if tables.is_empty() {
+        tracing::info!(db.query.plan = plan, "db.query.plan");
+    } else {
+        let finding = format!("full_scan {tables}");
+        tracing::info!(db.query.plan = plan, db.query.plan.finding = finding, "db.query.plan");
     }
 }
 

@@ -187,12 +187,15 @@ impl SeriesSummary {
     }
 }
 
-/// An error type seen at an operation.
+/// Before what the plan of a query showed, in [`FaultKey::error`].
+pub const QUERY_PLAN: &str = "query_plan ";
+
+/// An error type seen at an operation, or with [`QUERY_PLAN`] before it what the plan of a query showed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FaultKey {
     /// Where.
     pub operation: OperationId,
-    /// Exception or error type.
+    /// Exception or error type, or a finding.
     pub error: String,
 }
 

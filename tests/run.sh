@@ -57,7 +57,7 @@ sdks() {
     install python tests/foreign/python/requirements.txt python_sdk &&
         install node tests/foreign/node/package.json node_sdk
 }
-say "SDKs of other languages, Prometheus, Redis"
+say "SDKs of other languages, Prometheus, Redis, faketime"
 if sdks; then
     export LONGPOLE_REQUIRE_FOREIGN=1
 else
@@ -72,6 +72,12 @@ if command -v redis-server >/dev/null || debian redis-server; then
     export LONGPOLE_REQUIRE_REDIS=1
 else
     echo "!! redis-server cannot be installed: all tests of Redis Streams are SKIPPED"
+fi
+
+if compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || debian faketime; then
+    export LONGPOLE_REQUIRE_FAKETIME=1
+else
+    echo "!! faketime cannot be installed: clocks that jump under a real process are SKIPPED"
 fi
 
 # Binaries and tests at once: built apart, half of the dependencies are built twice, since the tests ask more

@@ -64,6 +64,12 @@ impl System {
         });
         tables.collect()
     }
+
+    /// What a plan shows that others need to know, as the attribute `db.query.plan.finding`: `full_scan orders`.
+    pub fn finding(self, plan: &str) -> Option<String> {
+        let tables = self.scans(plan);
+        (!tables.is_empty()).then(|| format!("full_scan {}", tables.join(", ")))
+    }
 }
 
 /// A database that queries go to.
@@ -168,20 +174,16 @@ impl Database {
             span.fail("");
         }
         let Some(plan) = plan else { return };
-        let scans = self.system.scans(&plan);
+        let finding = self.system.finding(&plan);
         // Plans quote the literals of conditions.
         let mut text = without_literals(&plan);
         let end = (0..=PLAN.min(text.len())).rev().find(|i| text.is_char_boundary(*i));
         text.truncate(end.unwrap_or(0));
-        let scanned = !scans.is_empty();
-        let finding = format!("full_scan {}", scans.join(", "));
-        let all: [(&str, &dyn Value); 3] = [
-            ("db.query.plan", &text),
-            ("db.query.full_scan", &scanned),
-            ("db.query.plan.finding", &finding),
-        ];
-        // A plan without a finding says nothing that others need to know.
-        span.event("db.query.plan", &all[..if scanned { 3 } else { 2 }]);
+        let scans = finding.is_some();
+        let mut all: Vec<(&str, &dyn Value)> =
+            vec![("db.query.plan", &text), ("db.query.full_scan", &scans)];
+        all.extend(finding.iter().map(|f| ("db.query.plan.finding", f as &dyn Value)));
+        span.event("db.query.plan", &all);
     }
 
     /// The statement to ask for a plan with, if this query is slow and was not asked about lately.

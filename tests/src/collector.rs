@@ -30,12 +30,22 @@ impl Collector {
         Self::start_at("127.0.0.1:0", arguments)
     }
 
+    /// As [`start`](Self::start), with variables of its own in the environment.
+    pub fn start_under(environment: &[(&str, String)], arguments: &[&str]) -> Self {
+        Self::begin("127.0.0.1:0", environment, arguments)
+    }
+
     /// As [`start`](Self::start), with OTLP/HTTP where senders already look for it.
     pub fn start_at(http: &str, arguments: &[&str]) -> Self {
+        Self::begin(http, &[], arguments)
+    }
+
+    fn begin(http: &str, environment: &[(&str, String)], arguments: &[&str]) -> Self {
         let any = "127.0.0.1:0";
         let mut child = longpole()
             .args(["collector", "--grpc", any, "--http", http, "--listen", any])
             .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -140,8 +150,13 @@ impl Collector {
     }
 
     /// SIGTERM; it must end well within ten seconds.
-    pub fn terminate(mut self) {
+    pub fn terminate(self) {
         signal(self.pid(), "-TERM");
+        self.told_to_end();
+    }
+
+    /// What follows a SIGTERM, sent once: a second one would have it end at once, with 130.
+    pub fn told_to_end(mut self) {
         let mut ended = None;
         wait_until(Duration::from_secs(10), "the collector ends after SIGTERM", || {
             ended = self.child.try_wait().expect("a child");

@@ -32,7 +32,7 @@ pub const PURE: &[(&str, &[(&str, &str)])] = &[
     (
         "longpole-model",
         &[
-            ("hdrhistogram", "quantiles and the wire form of the duration sketch"),
+            ("hdrhistogram", "layout of the duration sketch; judge of its quantiles and wire form"),
             ("serde", "findings are read and written as JSON; derives only"),
         ],
     ),

@@ -140,9 +140,12 @@ impl Redis {
         ask.query(&mut self.connection()).unwrap_or_else(|e| panic!("{words:?}: {e}"))
     }
 
-    /// Fields of a hash.
+    /// Fields of a hash; what is no text in it is not shown whole.
     pub fn hash(&self, key: &str) -> BTreeMap<String, String> {
-        self.ask(&["HGETALL", key])
+        let all: BTreeMap<String, Vec<u8>> = self.ask(&["HGETALL", key]);
+        let text =
+            |(name, value): (String, Vec<u8>)| (name, String::from_utf8_lossy(&value).into());
+        all.into_iter().map(text).collect()
     }
 
     /// Processor seconds it has used.
@@ -213,17 +216,9 @@ impl Producer {
             let sequence = self.sequences.entry(shard).or_default();
             *sequence += 1;
             let items = spans.len();
-            let otlp = gzip(&request(service, spans));
-            self.bytes += otlp.len() as u64;
-            let fields = vec![
-                (road::FIELD_FORMAT, road::ENTRY_FORMAT.into()),
-                (road::FIELD_PRODUCER, road::producer_hex(self.id).into_bytes()),
-                (road::FIELD_SEQUENCE, sequence.to_string().into_bytes()),
-                (road::FIELD_SIGNAL, road::SIGNAL_TRACES.into()),
-                (road::FIELD_ITEMS, items.to_string().into_bytes()),
-                (road::FIELD_ENCODING, road::ENCODING_GZIP.into()),
-                (road::FIELD_OTLP, otlp),
-            ];
+            let otlp = request(service, spans);
+            let fields = entry(self.id, *sequence, road::SIGNAL_TRACES, items, &otlp);
+            self.bytes += fields.last().map_or(0, |(_, packed)| packed.len() as u64);
             Batch { shard, fields, spans: items as u64 }
         };
         by_shard.into_iter().map(cut).collect()
@@ -244,6 +239,25 @@ impl Producer {
         let batches = self.cut("shop", spans);
         self.send(redis, &batches);
     }
+}
+
+/// The fields of an entry that holds one request.
+pub fn entry(
+    producer: [u8; 16],
+    sequence: u64,
+    signal: &str,
+    items: usize,
+    otlp: &[u8],
+) -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        (road::FIELD_FORMAT, road::ENTRY_FORMAT.into()),
+        (road::FIELD_PRODUCER, road::producer_hex(producer).into_bytes()),
+        (road::FIELD_SEQUENCE, sequence.to_string().into_bytes()),
+        (road::FIELD_SIGNAL, signal.into()),
+        (road::FIELD_ITEMS, items.to_string().into_bytes()),
+        (road::FIELD_ENCODING, road::ENCODING_GZIP.into()),
+        (road::FIELD_OTLP, gzip(otlp)),
+    ]
 }
 
 /// XADD of each.

@@ -108,12 +108,8 @@ impl Entered {
     #[inline(never)]
     fn rare(site: &'static Site, fill: impl FnOnce(&mut Body)) -> Self {
         let scope = local::with(Local::scope);
-        let own = if scope.place.flags & flag::PRESENT == 0 || scope.place.flags & flag::REMOTE != 0
-        {
-            site.rate()
-        } else {
-            NO_RATE
-        };
+        let remote = scope.place.flags & flag::REMOTE != 0;
+        let own = if remote { site.rate() } else { NO_RATE };
         Self::placed(site, &scope, own, fill)
     }
 

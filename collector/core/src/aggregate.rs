@@ -21,7 +21,7 @@ mod tree;
 mod windows;
 mod work;
 
-pub use aggregator::{Aggregator, Closed, STEP};
+pub use aggregator::{Aggregator, Closed, Held, STEP};
 pub use clock::{Clock, Slot};
 pub use series::{Last, Shown};
 pub use work::{Dealt, Work};

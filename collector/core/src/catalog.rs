@@ -4,12 +4,16 @@
 //! Who gives the ids out and caps their number is [`Interner`]. Ids are given in order of appearance
 //! in the log; they never leave the process. A clone shares the texts.
 
+mod adopt;
 mod intern;
 mod owner;
 mod recent;
 mod role;
 mod stored;
+#[cfg(test)]
+mod tests;
 
+pub use adopt::{Described, Dictionary};
 pub use intern::{Interner, Mapped, MappedSeries};
 pub use role::role_of;
 pub use stored::{Captured, Stored};
@@ -22,7 +26,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Stands for an (operation, version) pair: the dense index of RED tables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct RedId(pub u32);
 
 /// What a [`RedId`] stands for, as far as a shard needs it.
@@ -83,6 +89,11 @@ impl Catalog {
     /// The language of the service's SDK; empty = not said.
     pub fn language_of(&self, id: OperationId) -> &str {
         self.facts.get(id.0 as usize).map_or("", |f| &f.language)
+    }
+
+    /// All versions, by id; the first is "not said".
+    pub fn versions(&self) -> &[Arc<str>] {
+        &self.versions
     }
 
     /// The version behind an id; empty = not said.

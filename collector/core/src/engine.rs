@@ -18,7 +18,7 @@ pub mod snapshot;
 pub mod totals;
 
 pub use align::{Align, Told};
-pub use intake::{Intake, Moment, Tick};
+pub use intake::{Intake, Moment, Steps, Tick};
 pub use resume::{Mark, reach};
 
 use crate::aggregate::{Aggregator, Closed, Dealt};

@@ -28,6 +28,7 @@ pub use habits::{Habits, PayloadFact, RepeatFact, SerialFact, WaitFact};
 pub use held::HeldFact;
 pub use plans::PlanFact;
 pub use population::{Population, Reached};
+pub(crate) use series::says;
 pub use series::{SeriesFact, series_facts};
 pub use service::{CLEAR, CPU_STEP, Facts};
 pub use shift::Shift;

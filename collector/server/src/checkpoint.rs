@@ -1,11 +1,12 @@
 //! The checkpoint: all that the log alone does not say, as of one place in it.
 //!
 //! Closed windows, detectors, investigations, events to be delivered, what came before, names, and the
-//! place from which the log has to be read again. Open windows and open spans are not in it: reading
-//! builds them. One frame with a checksum, two generations, replaced at once ([`Store`]). When one is
+//! place from which the log has to be read again. Open windows and open spans are not in it, since reading
+//! builds them, but where the log has to be let go of soon (`engine::Mark::open`). One frame with a checksum, two generations, replaced at once ([`Store`]). When one is
 //! taken, and what trims the log behind it, is the pipeline's business.
 
 pub mod frame;
+pub mod lane;
 mod row;
 mod state;
 mod store;
@@ -52,4 +53,15 @@ pub enum CheckpointError {
         "cannot read the checkpoint: {0}. Is the disk whole, and may this user read the folder?"
     )]
     Disk(#[source] std::io::Error),
+}
+
+impl CheckpointError {
+    /// Whether somebody else can read it: another version, or one that is set up otherwise. Then it is not
+    /// done without, and nothing is written over it.
+    pub fn is_foreign(&self) -> bool {
+        match self {
+            Self::TooNew { .. } | Self::TooOld(_) | Self::Other(_) => true,
+            Self::Damaged(_) | Self::Disk(_) => false,
+        }
+    }
 }

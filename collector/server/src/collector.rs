@@ -7,12 +7,12 @@ mod health;
 use crate::checkpoint::Row;
 use crate::clock::WallClock;
 use crate::control::Control;
-use crate::door::{Door, grpc, http};
+use crate::door::{Door, Rooms, grpc, http};
 use crate::ingest::otlp::DecodeLimits;
 use crate::net::{self, ListenError, Port};
 use crate::outbox::{self, Outbox, OutboxError, Target};
 use crate::own::Own;
-use crate::pipeline::{Durable, DurableError, Pipeline};
+use crate::pipeline::{Durable, DurableError, Pipeline, Sharing};
 use crate::redis::{self, Streams};
 use crate::serve::{self, Web};
 use longpole_core::engine::Settings;
@@ -49,6 +49,8 @@ pub struct Setup {
     pub settings: Settings,
     /// Caps on one request.
     pub decode: DecodeLimits,
+    /// Bytes of requests that are being received and unpacked.
+    pub door_bytes: usize,
     /// The routing tree.
     pub tree: Tree,
     /// Names under which span metrics are served.
@@ -99,9 +101,9 @@ pub enum StartError {
     /// A Redis that must not be used.
     #[error("cannot read streams from {0}: {1}")]
     Redis(String, redis::Unfit),
-    /// A stream was taken over by another collector.
+    /// Streams that are for collectors of another kind.
     #[error("{0}")]
-    Fenced(String),
+    Streams(String),
     /// Two metrics of one name.
     #[error("cannot register own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -141,7 +143,9 @@ impl Collector {
         let Self { setup, listeners, addresses } = self;
         let own = Arc::new(Own::new()?);
         let limits = &setup.settings.limits;
-        let mut analyst = Analyst::new(limits, setup.tree, Vec::new(), None);
+        let (tree, caps) = (setup.tree, limits.clone());
+        let fresh = move || Analyst::new(&caps, tree.clone(), Vec::new(), None);
+        let mut analyst = fresh();
         let open = |f: &Folder| Durable::open(&f.path, f.bytes, limits, own.kept.clone());
         let mut durable = setup.durable.as_ref().map(open).transpose()?;
         let clock = WallClock::start();
@@ -164,38 +168,59 @@ impl Collector {
             }
         });
         let control = Arc::new(Control::default());
-        let decode = Arc::new(setup.decode);
+        let (decode, rooms) = (Arc::new(setup.decode), Arc::new(Rooms::new(setup.door_bytes)));
         let (settings, waiting) = (&setup.settings, outbox.clone());
-        let (pipeline, owner) = match durable {
-            None => Pipeline::start(settings, analyst, clock, tell)?,
-            Some(kept) => {
-                let rows = Box::new(move || waiting.waiting().into_iter().map(Row::from).collect());
-                let limits = Arc::clone(&decode);
+        let at = setup.redis.as_ref().map(|redis| redis.address.shown().to_owned());
+        let state = at.map(|at| own.streams().map(|f| redis::State::new(f, &at))).transpose()?;
+        let rows = move || waiting.waiting().into_iter().map(Row::from).collect();
+        let (pipeline, owner) = match (durable, &state) {
+            (Some(kept), _) => {
+                let (limits, rows) = (Arc::clone(&decode), Box::new(rows.clone()));
                 Pipeline::start_durable(settings, analyst, clock, tell, kept, limits, rows)?
             }
+            (None, Some(state)) => {
+                let said = state.lanes.listener();
+                Pipeline::start_for_streams(settings, analyst, clock, tell, said)?
+            }
+            (None, None) => Pipeline::start(settings, analyst, clock, tell)?,
         };
         let door = Door {
             pipeline: pipeline.clone(),
             limits: decode,
             decoders: Arc::default(),
+            rooms: Arc::clone(&rooms),
             own: Arc::clone(&own),
             control: Arc::clone(&control),
             streams: None,
             writes: setup.durable.is_some() || setup.redis.is_some(),
         };
-        let streams = prepared(&setup.settings, setup.redis, &door).await?;
-        let inlet = streams.as_ref().map(|(streams, _)| streams.inlet());
+        let again = outbox.clone();
+        let sharing = Sharing {
+            settings: setup.settings.clone(),
+            analyst: Box::new(fresh),
+            adopt: Box::new(move |rows: Vec<Row>| {
+                let rows = rows.into_iter().map(Row::parts);
+                rows.for_each(|(to, event, body)| again.resume(&to, event, body));
+            }),
+            waiting: Box::new(rows),
+        };
+        let streams = match (setup.redis, &state) {
+            (Some(redis), Some(state)) => Some(prepared(redis, sharing, &door, state).await?),
+            _ => None,
+        };
+        let inlet = streams.as_ref().map(Streams::inlet);
         let door = Door { streams: inlet, ..door };
         let draining = Arc::new(AtomicBool::new(false));
         let web = Web {
             pipeline: pipeline.clone(),
             own: Arc::clone(&own),
+            rooms,
             dialects: setup.dialects.into(),
             listen: addresses.listen,
             draining: Arc::clone(&draining),
             outbox: outbox.clone(),
             control,
-            redis: streams.as_ref().map(|(_, state)| state.clone()),
+            redis: state,
         };
         let (health, reporter) = health::service(&pipeline).await;
         let [on_grpc, on_http, on_web] = listeners;
@@ -209,10 +234,10 @@ impl Collector {
         ];
         let page = tokio::spawn(net::serve(on_web, Port::Web, page, own.clone(), web_ends));
 
-        let mut reading = streams.map(|(streams, _)| streams.start());
-        let fenced = tokio::select! {
+        let mut reading = streams.map(Streams::start);
+        let unreadable = tokio::select! {
             () = stop => None,
-            why = redis::fenced(reading.as_mut()) => Some(why),
+            why = redis::unreadable(reading.as_mut()) => Some(why),
         };
         tracing::info!("draining");
         draining.store(true, Ordering::Release);
@@ -238,22 +263,21 @@ impl Collector {
         }
         end_web.send_replace(true);
         let _ = tokio::time::timeout(Duration::from_secs(1), page).await;
-        fenced.map_or(Ok(()), |why| Err(StartError::Fenced(why)))
+        unreadable.map_or(Ok(()), |why| Err(StartError::Streams(why)))
     }
 }
 
 /// The door of streams, after a first look at its Redis.
 async fn prepared(
-    settings: &Settings,
-    redis: Option<redis::Settings>,
+    redis: redis::Settings,
+    sharing: Sharing,
     door: &Door,
-) -> Result<Option<(Streams, redis::State)>, StartError> {
-    let Some(redis) = redis else { return Ok(None) };
+    state: &redis::State,
+) -> Result<Streams, StartError> {
     let shown = redis.address.shown().to_owned();
-    let state = redis::State::new(door.own.streams()?, &shown);
-    let streams = Streams::new(redis, &settings.limits, settings.origin, door, &state);
+    let streams = Streams::new(redis, sharing, door, state);
     streams.prepare().await.map_err(|unfit| StartError::Redis(shown, unfit))?;
-    Ok(Some((streams, state)))
+    Ok(streams)
 }
 
 /// One log line an event.

@@ -10,6 +10,7 @@ pub mod http;
 mod inflate;
 mod producer;
 pub mod profile;
+mod room;
 mod warn;
 
 use crate::control::Control;
@@ -29,14 +30,11 @@ use std::time::Duration;
 
 pub use decoders::Decoders;
 pub(crate) use inflate::gunzip;
-pub use inflate::{Encoding, InflateError, inflate_aside};
+pub use inflate::{Encoding, InflateError, NotUnpacked, unpack};
+pub use room::{BODY_TIMEOUT, NoRoom, Room, Rooms};
 
 /// When a sender should try again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// A request whose bytes do not come within this time is given up.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-/// Room made at once for an announced length; beyond it room grows with what comes.
-const AT_ONCE: usize = 1 << 20;
 /// Requests above this are decoded off the network's threads.
 const LARGE: usize = 256 << 10;
 
@@ -80,6 +78,9 @@ pub enum Denied {
     Later(String),
 }
 
+/// What the sender of a request is told for which there is no room at the doors.
+const FULL: &str = "the collector is receiving as much as it has room for; send again in a second";
+
 /// What the sender of a batch is told whose sequence is older than its window.
 const STALE: &str = "stale_sequence: 65,536 later batches of this producer have come; whether this one had \
                      is not known any more, so it was not added";
@@ -118,6 +119,8 @@ pub struct Door {
     pub limits: Arc<DecodeLimits>,
     /// Decoders at rest.
     pub decoders: Arc<Decoders>,
+    /// Room for requests that are received and unpacked.
+    pub rooms: Arc<Rooms>,
     /// Own counters.
     pub own: Arc<Own>,
     /// What senders are asked to do.
@@ -171,18 +174,19 @@ impl Door {
                 let written = streams.put(signal, payload, all, producer).await;
                 let too_large = written.map_err(|e| later(e.to_string()))?;
                 if too_large > 0 {
-                    self.count(signal, &oversize(signal, too_large)).await.map_err(later)?;
+                    self.pipeline.count_refused(&oversize(signal, too_large));
                     accepted.rejected += u64::from(too_large);
                     accepted.message.get_or_insert_with(|| OVERSIZE.to_owned());
                 }
             }
-            Some(_) if !empty => self.count(signal, &rejections).await.map_err(later)?,
+            Some(_) if !empty => self.pipeline.count_refused(&rejections),
             None if !empty => {
                 let taken = self.pipeline.submit(signal, payload, batch, &rejections, producer);
                 let verdict = taken.await.map_err(|refused| match &refused {
+                    // It never will fit.
                     Refused::Log(_) => {
                         self.refuse(transport, Reason::TooLarge);
-                        Denied::Later(refused.to_string())
+                        Denied::Unreadable(Reason::TooLarge, refused.to_string())
                     }
                     _ => later(refused.to_string()),
                 })?;
@@ -195,13 +199,6 @@ impl Door {
         }
         self.own.taken(transport, signal, items, bytes);
         Ok(accepted)
-    }
-
-    /// Counts what was refused of a request of which nothing goes into a stream.
-    async fn count(&self, signal: Signal, refused: &Rejections) -> Result<(), String> {
-        let nothing = (Bytes::new(), Batch::default());
-        let counted = self.pipeline.submit(signal, nothing.0, nothing.1, refused, None).await;
-        counted.map(drop).map_err(|refused| refused.to_string())
     }
 
     /// Who sent a request, as far as its headers say.
@@ -230,10 +227,17 @@ impl Door {
             return read(self, payload);
         }
         let door = self.clone();
-        let work = tokio::task::spawn_blocking(move || read(&door, payload));
+        let work = self.rooms.aside(move || read(&door, payload));
         work.await.unwrap_or_else(|e| {
             Err(Refusal { reason: Reason::Malformed, message: format!("cannot be read: {e}") })
         })
+    }
+
+    /// Counts a request for which there is no room.
+    fn full(&self, transport: Transport) -> Denied {
+        self.own.overloaded(transport);
+        self.own.full.with_label_values(&[transport.as_str()]).inc();
+        Denied::Later(FULL.to_owned())
     }
 
     /// Counts a request that never became a payload.

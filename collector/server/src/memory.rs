@@ -1,7 +1,7 @@
 //! What the process may take of memory, and who gets how much of it.
 //!
-//! Shares are bounds on what grows with load; the rest (a third and more) is for open windows, names, requests
-//! being read, and what an allocator keeps. What happens when a share is full is told where it is used.
+//! Shares are bounds on what grows with load; the rest (a third and more) is for open windows, names, and
+//! what an allocator keeps. What happens when a share is full is told where it is used.
 
 use longpole_core::limits::Limits;
 
@@ -40,6 +40,11 @@ pub fn deal(bytes: u64, limits: &mut Limits) {
     limits.history_bytes = share(8, most.history_bytes);
 }
 
+/// The share of the doors: requests that are being received and unpacked.
+pub fn doors(bytes: u64) -> usize {
+    usize::try_from(bytes / 8).unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,7 +63,7 @@ mod tests {
             let mut l = Limits::default();
             deal(bytes, &mut l);
             let open = l.open_spans as u64 * OPEN_SPAN;
-            let all = (l.queue_bytes + l.log_bytes + l.history_bytes) as u64 + open;
+            let all = (l.queue_bytes + l.log_bytes + l.history_bytes + doors(bytes)) as u64 + open;
             assert!(all * 3 <= bytes * 2, "{all} of {bytes}");
         }
         let mut l = Limits::default();

@@ -26,6 +26,10 @@ pub struct Own {
     pub connections: IntGaugeVec,
     /// Connections refused or closed by a limit.
     pub closed: IntCounterVec,
+    /// Requests for which there was no room at the doors.
+    pub full: IntCounterVec,
+    /// Bytes of requests that are being received and unpacked.
+    pub receiving: IntGauge,
     /// Bytes that wait between doors and engine.
     pub queued: IntGauge,
     /// Requests evicted from the memory log.
@@ -98,6 +102,15 @@ impl Own {
                 "Export requests that were told to come back.",
                 &["transport"],
             )?,
+            full: counters(
+                "longpole_full_doors_total",
+                "Export requests that were told to come back since too much was being received.",
+                &["transport"],
+            )?,
+            receiving: IntGauge::new(
+                "longpole_receiving_bytes",
+                "Bytes taken by requests that are being received and unpacked.",
+            )?,
             closed: counters(
                 "longpole_connections_closed_total",
                 "Connections that a limit closed.",
@@ -135,6 +148,7 @@ impl Own {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         own.registry.register(Box::new(build))?;
         own.registry.register(Box::new(own.connections.clone()))?;
+        own.registry.register(Box::new(own.receiving.clone()))?;
         own.registry.register(Box::new(own.queued.clone()))?;
         own.registry.register(Box::new(own.evicted.clone()))?;
         own.registry.register(Box::new(own.shedding.clone()))?;
@@ -145,6 +159,7 @@ impl Own {
             .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         for t in TRANSPORTS {
             own.overloaded.with_label_values(&[t.as_str()]);
+            own.full.with_label_values(&[t.as_str()]);
             for reason in [Reason::Malformed, Reason::TooLarge, Reason::BadEncoding] {
                 own.refused.with_label_values(&[t.as_str(), reason.as_str()]);
             }

@@ -12,7 +12,9 @@ mod durable;
 mod gate;
 mod intake;
 mod kept;
-mod logged;
+mod lane;
+mod lanes;
+mod lead;
 mod marks;
 mod pressure;
 mod queue;
@@ -20,18 +22,20 @@ mod shard;
 mod start;
 #[cfg(test)]
 mod tests;
-mod time;
 mod waiting;
+mod whole;
 
 use crate::checkpoint::Seen;
 use crate::clock::WallClock;
 use crate::dedupe::Verdict;
 use crate::ingest::otlp::Signal;
 use crate::log::{AppendError, MemoryLog, Producer, Record, journal};
-use analyst::Told;
+use crate::redis::MOST_STREAMS;
+use analyst::{Alone, Role, Told};
 use bytes::Bytes;
 use intake::Doors;
 use kept::Kept;
+use lanes::Lanes;
 use longpole_core::aggregate::Aggregator;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::{Align, Settings};
@@ -51,8 +55,9 @@ pub use analyst::State;
 pub(crate) use budget::{Budget, Reserved};
 pub use durable::{Durable, DurableError};
 pub use gate::Gate;
-pub use logged::Room;
-pub use time::LogTime;
+pub use lane::{OnLane, Spoken};
+pub use lanes::Room;
+pub use lead::{Analysis, Part, Sharing};
 pub(crate) use waiting::Name;
 
 /// A request waits this long to be made durable; then its sender is told to come again, and is recognised
@@ -126,18 +131,37 @@ impl Pipeline {
         clock: WallClock,
         on_events: OnEvents,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let pipeline = Self::new(settings, clock);
+        let pipeline = Self::new(settings, clock, None);
         let last = pipeline.run(settings, analyst, on_events, Align::new(settings), None)?;
         Ok((pipeline, last))
     }
 
-    fn new(settings: &Settings, clock: WallClock) -> Self {
+    /// Starts without shards: streams are read, each begun by itself ([`Pipeline::begin`]), and `tell` takes
+    /// what they say. Nothing is judged until the process leads ([`Pipeline::lead`]).
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start_for_streams(
+        settings: &Settings,
+        analyst: Analyst,
+        clock: WallClock,
+        on_events: OnEvents,
+        tell: OnLane,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let lanes = Lanes { settings: settings.clone(), tell };
+        let pipeline = Self::new(settings, clock, Some(lanes));
+        let last = pipeline.work(Vec::new(), analyst, on_events, Role::Follows)?;
+        Ok((pipeline, last))
+    }
+
+    fn new(settings: &Settings, clock: WallClock, lanes: Option<Lanes>) -> Self {
         let analyst: Arc<Queue<Told>> = Arc::default();
         let limits = &settings.limits;
         let log = Kept::Memory(MemoryLog::with_cap(limits.log_bytes));
         let budget = Arc::new(Budget::new(limits.queue_bytes));
-        let gauge = Arc::new(Gauge::new(limits, settings.shards, Arc::clone(&budget)));
-        let doors = Arc::new(Doors::new(settings, log, Arc::clone(&analyst), None, gauge));
+        let shards = if lanes.is_some() { MOST_STREAMS } else { settings.shards };
+        let gauge = Arc::new(Gauge::new(limits, shards, Arc::clone(&budget)));
+        let doors = Arc::new(Doors::new(settings, log, Arc::clone(&analyst), None, gauge, lanes));
         Self { doors, analyst, budget, clock }
     }
 
@@ -149,16 +173,20 @@ impl Pipeline {
         align: Align,
         marks: Option<Marks>,
     ) -> std::io::Result<JoinHandle<()>> {
-        self.work(settings, settings.aggregators(), analyst, on_events, (align, marks))
+        self.work(
+            settings.aggregators(),
+            analyst,
+            on_events,
+            Role::Alone(Box::new(Alone { align, marks })),
+        )
     }
 
     fn work(
         &self,
-        settings: &Settings,
         aggregators: Vec<Aggregator>,
         analyst: Analyst,
         on_events: OnEvents,
-        (align, marks): (Align, Option<Marks>),
+        role: Role,
     ) -> std::io::Result<JoinHandle<()>> {
         let shards = aggregators.into_iter().zip(self.doors.queues());
         for (i, (aggregator, queue)) in shards.enumerate() {
@@ -168,7 +196,7 @@ impl Pipeline {
             thread(format!("shard-{i}"), work)?;
         }
         let doors = Arc::clone(&self.doors);
-        let mut state = State::new(settings, analyst, doors, on_events, align, marks);
+        let mut state = State::new(analyst, doors, on_events, role);
         let (told, clock) = (Arc::clone(&self.analyst), self.clock);
         thread("analyst".into(), move || state.run(&told, clock))
     }
@@ -259,9 +287,11 @@ impl Pipeline {
         self.doors.ordered().log.is_durable()
     }
 
-    /// Reads what came before.
-    pub fn seen<T>(&self, read: impl FnOnce(&Seen) -> T) -> T {
-        read(&self.doors.ordered().seen)
+    /// Reads what came before: of the doors' own log, and of each stream that is read.
+    pub fn seen(&self, mut read: impl FnMut(&Seen)) {
+        let ordered = self.doors.ordered();
+        read(&ordered.seen);
+        ordered.lanes.values().for_each(|lane| read(&lane.seen));
     }
 
     /// Takes nothing more; what is queued is still worked off.

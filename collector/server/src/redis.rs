@@ -1,10 +1,10 @@
-//! The door of streams: reads what producers put into Redis, one stream a shard, each read by one
-//! collector at a time; and what the other doors took is put there.
+//! The door of streams: reads what producers put into Redis, one stream a shard, shared by all collectors, each
+//! read by one of them at a time; and what the other doors took is put there.
 //!
-//! `address` is where Redis is, `survey` looks at it, `session` is one connection's life, `owner`
-//! holds the streams, `reader` reads them, `merge` puts their entries in order, `entry` and `take`
-//! bring one to the pipeline. `fence` are the scripts. `produce` writes. `orders` speaks to
-//! those who write. What an entry means is `ingest/otlp`'s.
+//! `address` is where Redis is, `sentinel` asks those who know, `survey` looks at it, `session` is one connection's life, `owner`
+//! holds our share of the streams, `reader` reads them, `entry` and `take` bring an entry to the pipeline,
+//! `lead` judges what all said. `fence` are the scripts. `produce` writes. `orders` speaks to those who
+//! write. What an entry means is `ingest/otlp`'s.
 //!
 //! **When something is full**: the reader waits, and the stream grows; its lag shows it. Nothing that
 //! was acknowledged to a producer is dropped here, but what cannot be read, which is buried with its
@@ -16,28 +16,31 @@ mod fence;
 mod figures;
 mod id;
 mod lane;
-mod merge;
+mod lead;
 mod orders;
 mod owner;
 mod pause;
 mod produce;
 mod reader;
-mod replayed;
 mod reply;
 mod sender;
+mod sentinel;
 mod session;
 mod state;
 mod survey;
 mod take;
 
 use crate::door::Door;
+use crate::pipeline::Sharing;
 use crate::secret;
+use lead::Seat;
 use longpole_core::limits::Limits;
 use longpole_model::signal::Timestamp;
 use pause::pause;
 use session::End;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 pub use address::{Address, BadAddress};
@@ -65,19 +68,21 @@ pub struct Settings {
 /// The door.
 pub struct Streams {
     settings: Settings,
-    /// Caps and times of the core, and a beginning of its window grid.
+    /// Caps and times of the core.
     limits: Limits,
-    origin: Timestamp,
     door: Door,
     state: State,
+    sharing: Arc<Sharing>,
+    /// Our place, while we lead.
+    seat: Mutex<Option<Seat>>,
     /// Who we are: another one each start.
     me: String,
 }
 
-/// Ends when a stream was taken over by another collector; never where none is read.
-pub async fn fenced(reading: Option<&mut Handle>) -> String {
+/// Ends when streams cannot be read on by this collector as it is; never where none is read.
+pub async fn unreadable(reading: Option<&mut Handle>) -> String {
     match reading {
-        Some(reading) => reading.fenced().await,
+        Some(reading) => reading.unreadable().await,
         None => std::future::pending().await,
     }
 }
@@ -89,8 +94,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Says which stream was taken over, and by whom.
-    async fn fenced(&mut self) -> String {
+    async fn unreadable(&mut self) -> String {
         match (&mut self.work).await {
             Ok(Some(why)) => why,
             Ok(None) => std::future::pending().await,
@@ -107,19 +111,21 @@ impl Handle {
     }
 }
 
+/// A name for people: the host and process; another one each start.
+fn name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let host: String = host.trim().chars().filter(plain).take(63).collect();
+    let host = if host.is_empty() { "collector" } else { &host };
+    format!("{host}-{}-{:08x}", std::process::id(), secret::seed().0 as u32)
+}
+
 impl Streams {
     /// A door that has done nothing yet.
-    pub fn new(
-        settings: Settings,
-        limits: &Limits,
-        origin: Timestamp,
-        door: &Door,
-        state: &State,
-    ) -> Self {
-        // Another one each start, on whatever machine.
-        let me = format!("{}-{:016x}", std::process::id(), secret::seed().0);
-        let (limits, door, state) = (limits.clone(), door.clone(), state.clone());
-        Self { settings, limits, origin, door, state, me }
+    pub fn new(settings: Settings, sharing: Sharing, door: &Door, state: &State) -> Self {
+        let (door, state) = (door.clone(), state.clone());
+        let (limits, sharing) = (sharing.settings.limits.clone(), Arc::new(sharing));
+        Self { settings, limits, door, state, sharing, seat: Mutex::new(None), me: name() }
     }
 
     /// Looks at Redis before anything is served. One that cannot be reached is waited for later; one
@@ -128,7 +134,6 @@ impl Streams {
     /// # Errors
     /// [`Unfit`].
     pub async fn prepare(&self) -> Result<(), Unfit> {
-        self.door.pipeline.time().stand();
         match session::survey(self).await {
             Ok(_) => Ok(()),
             Err(End::Unfit(unfit)) => Err(unfit),
@@ -162,8 +167,8 @@ impl Streams {
         Handle { stop, work: tokio::spawn(work) }
     }
 
-    /// One session after another, with pauses between; ends when told to, or when another collector
-    /// has taken over: what was read here is counted there again, so this process must not go on.
+    /// One session after another, with pauses between; ends when told to, or when what stands in the streams
+    /// is for collectors of another kind.
     async fn run(&self, mut stopped: watch::Receiver<bool>) -> Option<String> {
         let mut failures = 0;
         loop {
@@ -171,7 +176,7 @@ impl Streams {
             let end = session::run(self, &stopped).await;
             match end {
                 End::Stopped => return None,
-                End::Fenced(..) => {
+                End::Foreign(..) => {
                     self.state.down(&end.to_string());
                     return Some(end.to_string());
                 }

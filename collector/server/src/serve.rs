@@ -10,6 +10,7 @@ mod metrics;
 mod parts;
 
 use crate::control::Control;
+use crate::door::Rooms;
 use crate::outbox::OutboxHandle;
 use crate::own::Own;
 use crate::pipeline::Pipeline;
@@ -28,6 +29,8 @@ pub struct Web {
     pub pipeline: Pipeline,
     /// Own counters.
     pub own: Arc<Own>,
+    /// Room for requests at the doors.
+    pub rooms: Arc<Rooms>,
     /// Names under which span metrics are served.
     pub dialects: Arc<[Dialect]>,
     /// The address that is listened on: names of others are refused.
@@ -40,6 +43,13 @@ pub struct Web {
     pub redis: Option<crate::redis::State>,
     /// Set once the process drains.
     pub draining: Arc<AtomicBool>,
+}
+
+impl Web {
+    /// Who has the tables, where that is another process or nobody yet.
+    fn led_elsewhere(&self) -> Option<String> {
+        self.redis.as_ref()?.led_elsewhere()
+    }
 }
 
 /// All routes of the port.

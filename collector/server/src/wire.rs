@@ -1,51 +1,27 @@
-//! The stored and sent form of a `WindowSummary`, version 1: self-contained and canonical.
+//! The stored and sent form of a `WindowSummary`, version 3: self-contained and canonical.
 //!
-//! Ids that mean something in one process only are replaced by references into sorted dictionaries,
-//! so that the same content has the same bytes whoever wrote it. Knows no file and no socket.
+//! Ids that mean something in one process only are replaced by references into sorted dictionaries of the names
+//! in use, so that the same content has the same bytes whoever wrote it. What came out of [`decode`] is given
+//! ids of another process by `Interner::adopt`. Knows no file and no socket.
 
 mod decode;
 mod encode;
+mod pack;
 #[cfg(test)]
 mod tests;
 
-use longpole_model::signal::{Operation, SeriesIdentity, Tally};
+use longpole_model::signal::Tally;
 
 pub use decode::decode;
 pub use encode::encode;
+pub use pack::{pack, unpack};
 
-/// Version written. 2 has three more categories of sites, which a reader of 1 does not know; 1 can be read.
-pub const FORMAT: u32 = 2;
+/// Version written. 2 has three more categories of sites, which a reader of 1 does not know; 3 says of an operation
+/// whom it addresses and in which language it is written, which a reader of 2 passes over. 1 and 2 can be read: what
+/// they do not say is empty.
+pub const FORMAT: u32 = 3;
 /// Oldest version of a reader that understands what is written.
 pub const OLDEST_READER: u32 = 2;
-
-/// What the ids of a summary stand for.
-#[derive(Clone, Copy, Debug)]
-pub struct Names<'a> {
-    /// By operation id.
-    pub operations: &'a [Operation],
-    /// By version id; the first is "not said".
-    pub versions: &'a [String],
-    /// By series id.
-    pub series: &'a [SeriesIdentity],
-}
-
-/// The names that came with a decoded summary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dictionary {
-    /// By operation id, sorted.
-    pub operations: Vec<Operation>,
-    /// By version id; the first is "not said", the rest is sorted.
-    pub versions: Vec<String>,
-    /// By series id, sorted.
-    pub series: Vec<SeriesIdentity>,
-}
-
-impl Dictionary {
-    /// Borrows the names.
-    pub fn names(&self) -> Names<'_> {
-        Names { operations: &self.operations, versions: &self.versions, series: &self.series }
-    }
-}
 
 /// Why bytes are no summary that this version can read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

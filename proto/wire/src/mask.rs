@@ -5,26 +5,13 @@
 //! looks like a secret goes). Text stays text: only ASCII is overwritten, and only whole secrets.
 
 mod sieve;
+mod words;
 
 pub use sieve::may_hold;
 
-const MASK: u8 = b'*';
+use words::{Then, WORDS, Word};
 
-/// Words in a key that make its value a secret, whatever it looks like.
-const KEYS: [&str; 12] = [
-    "authorization",
-    "password",
-    "passwd",
-    "secret",
-    "token",
-    "cookie",
-    "api_key",
-    "api-key",
-    "apikey",
-    "private_key",
-    "credential",
-    "session_id",
-];
+const MASK: u8 = b'*';
 
 /// Keys with such a word that hold numbers of tokens or the like.
 const HARMLESS: [&str; 3] = ["tokens", "token_count", "token_type"];
@@ -36,8 +23,9 @@ pub fn key_is_secret(key: &str) -> bool {
 
 /// [`key_is_secret`], word by word.
 fn key_found(key: &[u8]) -> bool {
-    let has = |word: &str| find(key, word.as_bytes()).is_some();
-    KEYS.iter().any(|w| has(w)) && !HARMLESS.iter().any(|w| has(w))
+    let has = |word: &[u8]| find(key, word).is_some();
+    WORDS.iter().any(|w| matches!(w.then, Then::Any) && has(w.text))
+        && !HARMLESS.iter().any(|w| has(w.as_bytes()))
 }
 
 /// Where `word` (in lower case) stands in `text`, in any case.
@@ -166,12 +154,13 @@ fn credential(b: u8) -> bool {
 /// `Bearer x`, `Basic x`, and JSON web tokens wherever they stand.
 fn credentials(text: &mut [u8]) -> bool {
     let mut masked = false;
-    for scheme in [&b"bearer "[..], b"basic "] {
+    for Word { text: scheme, then, .. } in &WORDS {
+        let Then::Credential(least) = *then else { continue };
         let mut from = 0;
         while let Some(at) = find(&text[from..], scheme) {
             let start = from + at + scheme.len();
             let end = run(text, start, credential);
-            if end - start >= 6 {
+            if end - start >= least {
                 masked |= fill(&mut text[start..end]);
             }
             from = end.max(start);
@@ -189,26 +178,16 @@ fn credentials(text: &mut [u8]) -> bool {
     masked
 }
 
-/// Keys that say what they are, with the least length of what follows.
-const SHAPES: [(&[u8], usize); 7] = [
-    (b"AKIA", 16),
-    (b"ghp_", 20),
-    (b"github_pat_", 20),
-    (b"glpat-", 16),
-    (b"sk_live_", 16),
-    (b"sk-", 24),
-    (b"xoxb-", 16),
-];
-
 fn key_char(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 }
 
 fn keys(text: &mut [u8]) -> bool {
     let mut masked = false;
-    for (lead, least) in SHAPES {
+    for Word { text: lead, then, .. } in &WORDS {
+        let Then::Key(least) = *then else { continue };
         let mut from = 0;
-        while let Some(at) = text[from..].windows(lead.len()).position(|w| w == lead) {
+        while let Some(at) = text[from..].windows(lead.len()).position(|w| w == *lead) {
             let start = from + at;
             let end = run(text, start, key_char);
             let begins = start.checked_sub(1).is_none_or(|i| !text[i].is_ascii_alphanumeric());

@@ -1,6 +1,6 @@
 //! What a collector may ask of a service that takes orders, and what is said back, as texts of headers and of entries
-//! of streams: the share of traces that are recorded of an operation, for a while, or one profile of its processor time. Nothing else can be
-//! asked. What a profile looks like is [`crate::pprof`].
+//! of streams: the share of traces that are recorded of an operation, for a while, or one profile of its processor
+//! time. Nothing else can be asked. What a profile looks like is [`crate::pprof`].
 //!
 //! `key=value,key=value`, values percent-encoded. Unknown keys are skipped, so that later versions may say more.
 

@@ -19,6 +19,7 @@ mod report;
 mod road;
 mod scaling;
 mod scrape;
+mod stored;
 mod traffic;
 mod visit;
 mod windows;
@@ -41,10 +42,11 @@ pub struct Bench {
 }
 
 /// All subjects, in the order in which they run.
-pub const BENCHES: [&Bench; 10] = [
+pub const BENCHES: [&Bench; 11] = [
     &decode::BENCH,
     &record::BENCH,
     &close::BENCH,
+    &stored::BENCH,
     &analyst::BENCH,
     &fleet::BENCH,
     &decide::BENCH,

@@ -10,7 +10,7 @@ use crate::{Bench, clock};
 use longpole_core::engine::Settings;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::snapshot::recent;
-use longpole_core::engine::totals::{Gross, Order, totals};
+use longpole_core::engine::totals::{Gross, Joint, Order, totals, totals_of};
 use longpole_exporters::prometheus::{Dialect, Family, encode_parts, families};
 use longpole_model::signal::{SECOND, Tally};
 use std::hint::black_box;
@@ -62,10 +62,14 @@ fn time(report: &mut Report) -> Result<(), String> {
     for operations in SIZES {
         let (road, analyst) = minute(operations, RATE)?;
         let (catalog, spans) = (road.catalog(), road.open_spans() as u64);
-        let mut passes: [Vec<f64>; 6] = Default::default();
-        let (mut bytes, mut seen, mut order) = (0, 0, Order::default());
+        let mut passes: [Vec<f64>; 7] = Default::default();
+        let (mut bytes, mut seen) = (0, 0);
+        let (mut order, mut joint) = (Order::default(), Joint::default());
         for _ in 0..PASSES {
             let (open, peek) = clock::timed(|| open(&road));
+            let again = open.clone();
+            let (_, two) =
+                clock::timed(|| totals_of(&analyst, &catalog, again, spans, &catalog, &mut joint));
             let (taken, total) =
                 clock::timed(|| totals(&analyst, open, spans, &catalog, &mut order));
             let (rows, family) = clock::timed(|| families(&taken, &[], &[Dialect::Otel]));
@@ -75,7 +79,7 @@ fn time(report: &mut Report) -> Result<(), String> {
             });
             (bytes, seen) = (text, taken.red.len());
             let whole = total + family + encode;
-            let parts = [total, family, encode, whole, peek, snapshot];
+            let parts = [total, family, encode, whole, peek, snapshot, two];
             for (passes, took) in passes.iter_mut().zip(parts) {
                 passes.push(clock::ms(took));
             }
@@ -88,6 +92,7 @@ fn time(report: &mut Report) -> Result<(), String> {
             "totals, families and encode",
             "before them: shards asked what is open",
             "beside them: tables of five minutes",
+            "instead of totals: totals of two catalogs",
         ];
         for (what, passes) in parts.iter().zip(passes) {
             let median = report.samples(&format!("{operations}: {what}"), "ms", passes);

@@ -2,6 +2,7 @@
 //! other versions, disks. Each prints its figure beside its goal. Faults of the journal and of streams under
 //! crashes are in `faults_journal` and `faults_redis`.
 
+mod clock;
 mod disk;
 mod formats;
 mod overload;
@@ -9,6 +10,7 @@ mod partition;
 mod power;
 mod servers;
 mod slow;
+mod soak;
 mod webhooks;
 
 use longpole_tests::figures::say;

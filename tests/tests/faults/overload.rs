@@ -17,19 +17,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const SPANS: usize = 437;
-const SENDERS: u64 = 8;
+pub const SENDERS: u64 = 8;
 /// Spans a second of the load that is called usual.
 const USUAL: u64 = 10_000;
 /// The cap, KiB.
 const CAP: u64 = 512 << 10;
 
+/// What senders share.
 #[derive(Default)]
-struct Load {
-    stop: AtomicBool,
+pub struct Load {
+    pub stop: AtomicBool,
     /// Requests go as fast as they are answered; otherwise at the usual rate.
     flood: AtomicBool,
     sent: AtomicU64,
-    acknowledged: AtomicU64,
+    pub acknowledged: AtomicU64,
     refused: AtomicU64,
 }
 
@@ -47,7 +48,8 @@ fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> u16 {
     }
 }
 
-fn send(to: SocketAddr, load: &Load, sender: u64) {
+/// Sends until told to stop.
+pub fn send(to: SocketAddr, load: &Load, sender: u64) {
     let (catalog, mut dice) = (Catalog::new(500), Dice::new(sender + 1));
     let forms: Vec<Template> = (0..8)
         .map(|_| {

@@ -1,5 +1,5 @@
-//! Kinds of Redis that a collector is pointed at: by TLS it reads; a Sentinel and a node of a Cluster are refused at the
-//! start, with what to do instead.
+//! Kinds of Redis that a collector is pointed at: by TLS it reads, and where Sentinels say it is; a Sentinel that is not
+//! named as one and a node of a Cluster are refused at the start, with what to do instead.
 
 use crate::{say, some};
 use longpole_tests::binary;
@@ -7,8 +7,8 @@ use longpole_tests::collector::{Collector, wait_until};
 use longpole_tests::foreign::{in_path, there};
 use longpole_tests::streams::{Producer, REQUIRED, Redis};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -75,29 +75,98 @@ fn a_node_of_a_cluster_is_refused_with_advice() {
     say("Redis Cluster: a node is refused at the start, with what to use instead");
 }
 
+/// A Sentinel that watches a master, alone.
+struct Sentinel {
+    child: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Sentinel {
+    fn start(master: u16) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (port, file) = (free_port(), folder.path().join("sentinel.conf"));
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master} 1\n\
+             sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 5000\n"
+        );
+        std::fs::write(&file, settings).expect("written");
+        let child = Command::new(in_path("redis-server"))
+            .arg(&file)
+            .arg("--sentinel")
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let listens = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+        wait_until(SOON, "it listens", listens);
+        Self { child, port, _folder: folder }
+    }
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One promotes a replica that had everything: the collector goes where it is told, and counts on.
 #[test]
-fn a_sentinel_is_refused_with_advice() {
+fn a_failover_by_sentinel_is_followed() {
+    let Some(mut master) = Redis::guarded(&[]) else { return };
+    let of = format!("127.0.0.1 {}", master.at().port());
+    let Some(replica) = Redis::guarded(&["--replicaof", &of]) else { return };
+    let sentinel = Sentinel::start(master.at().port());
+    // The first of them does not answer.
+    let (nobody, port) = (free_port(), sentinel.port);
+    let list = format!("127.0.0.1:{nobody},127.0.0.1:{port}/main");
+    let url = format!("redis+sentinel://longpole-collector:ink@{list}");
+    let collector = Collector::start(&["--redis", &url, "--window", "1s", "--lateness", "1s"]);
+    let mut producer = Producer::new(&master, 6);
+    for _ in 0..20 {
+        producer.spans(&master, some(40));
+    }
+    let all = |producer: &Producer| collector.account("spans") == producer.acknowledged;
+    wait_until(SOON, "what was written is read", || all(&producer));
+    wait_until(SOON, "the replica and the Sentinel know", || {
+        let info: String = replica.ask(&["INFO", "replication"]);
+        let said: Vec<Vec<String>> = {
+            let client = redis::Client::open(format!("redis://127.0.0.1:{port}"));
+            let mut c = client.and_then(|c| c.get_connection()).expect("a Sentinel");
+            let told = redis::cmd("SENTINEL").arg("replicas").arg("main").query(&mut c);
+            told.unwrap_or_default()
+        };
+        info.contains("master_link_status:up") && !said.is_empty()
+    });
+    master.kill();
+    let began = Instant::now();
+    wait_until(SOON, "it is promoted", || {
+        let info: String = replica.ask(&["INFO", "replication"]);
+        info.contains("role:master")
+    });
+    let promoted = began.elapsed();
+    for _ in 0..20 {
+        producer.spans(&replica, some(40));
+    }
+    wait_until(SOON, "it is read where it is now", || all(&producer));
+    say(&format!(
+        "Redis Sentinel: a failover {promoted:?} after the master's end is followed, {} spans counted once, all of \
+         them {:?} after it",
+        producer.acknowledged,
+        began.elapsed()
+    ));
+    collector.terminate();
+}
+
+#[test]
+fn a_sentinel_that_is_not_named_as_one_is_refused_with_advice() {
     if !there("redis-server", &in_path("redis-server"), REQUIRED) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a folder");
-    let (port, file) = (free_port(), folder.path().join("sentinel.conf"));
-    std::fs::write(&file, format!("port {port}\nbind 127.0.0.1\n")).expect("written");
-    let mut sentinel = Command::new(in_path("redis-server"))
-        .arg(&file)
-        .arg("--sentinel")
-        .current_dir(folder.path())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    wait_until(SOON, "it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    let by_scheme = refused(&format!("redis+sentinel://127.0.0.1:{port}/main"));
-    let by_address = refused(&format!("redis://127.0.0.1:{port}"));
-    let _ = sentinel.kill();
-    let _ = sentinel.wait();
-    for (code, told) in [by_scheme, by_address] {
-        assert!(code.is_some_and(|c| c != 0), "{told}");
-        assert!(told.contains("Sentinel"), "{told}");
-    }
-    say("Redis Sentinel: refused at the start, by its scheme and by its address");
+    let sentinel = Sentinel::start(free_port());
+    let (code, told) = refused(&format!("redis://127.0.0.1:{}", sentinel.port));
+    assert!(code.is_some_and(|c| c != 0), "{told}");
+    assert!(told.contains("redis+sentinel://"), "{told}");
+    say("Redis Sentinel: by the address of a server refused at the start, with how to write it");
 }

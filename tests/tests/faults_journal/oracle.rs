@@ -27,6 +27,8 @@ pub struct Oracle {
     /// Where the collector is, while there is one.
     at: Mutex<Option<SocketAddr>>,
     pub stop: AtomicBool,
+    /// The test has failed: not even what is under way is sent on.
+    given_up: AtomicBool,
     /// Spans handed out, each acknowledged in the end.
     pub spans: AtomicU64,
     pub acknowledged: AtomicU64,
@@ -36,11 +38,22 @@ pub struct Oracle {
     later: AtomicU64,
 }
 
+/// Stops all senders when it goes.
+pub struct Stop<'a>(pub &'a Oracle);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+        self.0.given_up.store(std::thread::panicking(), Ordering::Relaxed);
+    }
+}
+
 impl Oracle {
     pub fn new() -> Self {
         Self {
             at: Mutex::new(None),
             stop: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
             spans: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
             again: AtomicU64::new(0),
@@ -70,7 +83,7 @@ impl Oracle {
                 headers.push(("longpole-sequence", &number));
             }
             self.spans.fetch_add(n, Ordering::Relaxed);
-            loop {
+            while !self.given_up.load(Ordering::Relaxed) {
                 let at = *self.at.lock().unwrap_or_else(PoisonError::into_inner);
                 let answer = at.map(|at| call(at, "POST", "/v1/traces", &headers, &body));
                 match answer {

@@ -9,6 +9,7 @@ mod owners;
 mod poison;
 mod replicas;
 mod sdk;
+mod shared;
 mod unfit;
 
 use longpole_tests::collector::Collector;

@@ -1,116 +1,138 @@
-//! Two collectors of one Redis (DELIVERY F13), and one that is cut off from it.
+//! Collectors that share the streams of one Redis: one is stopped, killed, joined by another (DELIVERY F13); and
+//! one that is cut off from Redis.
 
 use super::*;
 use longpole_tests::collector::wait_until;
 use longpole_tests::streams::Producer;
 
 /// An owner's name and token, by the position that it wrote.
-fn fence(redis: &Redis, shard: u32) -> (String, String) {
+fn fence(redis: &Redis, shard: u32) -> (String, u64) {
     let position = redis.hash(&format!("lp:{{{shard}}}:position"));
     let of = |name: &str| position.get(name).cloned().unwrap_or_default();
-    (of("owner"), of("token"))
+    (of("owner"), of("token").parse().unwrap_or(0))
 }
 
+fn leads(collector: &Collector) -> bool {
+    collector.sum("longpole_redis_leads", &[]) == 1.0
+}
+
+/// Two that share; the first leads.
 fn two(redis: &Redis) -> (Collector, Collector) {
     let first = collector(redis);
-    wait_until(SOON, "the first owns all", || owned(&first) == 4);
+    wait_until(SOON, "the first owns all", || owned(&first) == 4 && leads(&first));
     let second = collector(redis);
-    wait_until(SOON, "the second stands by", || {
-        let told = second.table("/api/v1/streams");
-        let streams = told["redis"]["streams"].as_array().cloned().unwrap_or_default();
-        streams.len() == 4
-            && streams.iter().all(|s| s["owner"].as_str().is_some_and(|o| !o.is_empty()))
-    });
-    assert_eq!((owned(&first), owned(&second)), (4, 0));
+    wait_until(SOON, "they share", || (owned(&first), owned(&second)) == (2, 2));
+    assert!(leads(&first) && !leads(&second));
     (first, second)
 }
 
-/// What a collector that took over must have counted: all but what closed windows of the first hold.
-fn taken_over(redis: &Redis, second: &Collector, producer: &Producer) -> u64 {
-    wait_until(SOON, "everything is counted by one of them", || {
-        let replayed = second.sum("longpole_redis_replayed_items_total", &[]) as u64;
-        replayed + calls(second) == producer.acknowledged
-    });
-    for _ in 0..10 {
-        // And stays so.
-        let replayed = second.sum("longpole_redis_replayed_items_total", &[]) as u64;
-        assert_eq!(replayed + calls(second), producer.acknowledged);
-        std::thread::sleep(Duration::from_millis(20));
+fn produce(redis: &Redis, producer: &mut Producer, rounds: u32) {
+    for _ in 0..rounds {
+        producer.spans(redis, some(20));
+        std::thread::sleep(Duration::from_millis(50));
     }
-    second.account("spans");
-    let _ = redis;
-    second.sum("longpole_redis_replayed_items_total", &[]) as u64
 }
 
 #[test]
-fn a_second_collector_takes_over_and_a_woken_first_changes_nothing() {
+fn a_stopped_one_is_taken_over_and_when_it_wakes_it_changes_nothing() {
     let Some(redis) = server(&[]) else { return };
     let (first, second) = two(&redis);
     let mut producer = Producer::new(&redis, 8);
-    for _ in 0..60 {
-        producer.spans(&redis, some(20));
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    wait_until(SOON, "the first counts", || calls(&first) == producer.acknowledged);
-    let (owner, token) = fence(&redis, 0);
+    produce(&redis, &mut producer, 60);
+    // Of the other's streams the leader knows what closed.
+    wait_until(SOON, "the leader counts", || calls(&first) == producer.acknowledged);
+    let follower = second.get("/api/v1/red");
+    assert!(follower.status == 503 && follower.text().contains("leads"), "{}", follower.text());
+    let before: Vec<(String, u64)> = (0..4).map(|n| fence(&redis, n)).collect();
     signal(first.pid(), "-STOP");
     let began = Instant::now();
     for _ in 0..20 {
         producer.spans(&redis, some(20));
     }
-    let took = loop {
-        if owned(&second) == 4 {
-            break began.elapsed();
-        }
-        assert!(began.elapsed() < SOON, "nobody took over: {:?}", second.log());
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    assert!(took <= Duration::from_secs(10), "{took:?}");
-    let before = taken_over(&redis, &second, &producer);
-    let (now_owner, now_token) = fence(&redis, 0);
-    assert!(now_owner != owner && now_token != token);
-    let at_wake = redis.hash("lp:{0}:position");
+    wait_until(Duration::from_secs(10), "the other has all and leads", || {
+        owned(&second) == 4 && leads(&second)
+    });
+    let took = began.elapsed();
+    counted(&second, producer.acknowledged);
+    let all = began.elapsed();
+    let at_wake: Vec<(String, u64)> = (0..4).map(|n| fence(&redis, n)).collect();
+    let moved = before.iter().zip(&at_wake).filter(|(b, a)| b.1 < a.1 && b.0 != a.0).count();
+    assert_eq!(moved, 2, "{before:?} {at_wake:?}");
     signal(first.pid(), "-CONT");
-    let mut first = first;
-    wait_until(SOON, "the woken one ends by itself", || first.ended().is_some());
-    let log = first.log().concat();
-    assert!(log.contains("was taken over by"), "{log}");
-    assert_eq!(fence(&redis, 0), (now_owner, now_token), "it wrote nothing");
-    let after = redis.hash("lp:{0}:position");
-    assert!(after["read"] >= at_wake["read"] && after["closed"] >= at_wake["closed"]);
-    producer.spans(&redis, some(20));
-    assert_eq!(taken_over(&redis, &second, &producer), before);
+    wait_until(SOON, "the woken one sees it", || {
+        first.log().iter().any(|line| line.contains("was taken over"))
+    });
+    wait_until(SOON, "and has its share again", || (owned(&first), owned(&second)) == (2, 2));
+    assert!(!leads(&first) && leads(&second), "who leads goes on leading");
+    produce(&redis, &mut producer, 20);
+    counted(&second, producer.acknowledged);
+    for _ in 0..10 {
+        assert_eq!(calls(&second), producer.acknowledged, "and stays so");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     say(&format!(
-        "an owner that was stopped: taken over in {took:?}; {} spans acknowledged, {before} in windows \
-         that the first had closed, the rest counted by the second, 0 lost, 0 twice; the first woke, \
-         wrote nothing and ended",
+        "one of two collectors, the leader, was stopped: taken over in {took:?}, all counted after {all:?}; {} \
+         spans acknowledged, 0 lost, 0 twice; it woke, changed nothing, and shares again",
         producer.acknowledged
     ));
+    first.terminate();
     second.terminate();
 }
 
 #[test]
-fn a_killed_owner_is_followed_within_ten_seconds() {
+fn a_killed_one_is_followed_within_ten_seconds() {
     let Some(redis) = server(&[]) else { return };
     let (first, second) = two(&redis);
     let mut producer = Producer::new(&redis, 9);
-    for _ in 0..40 {
-        producer.spans(&redis, some(20));
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    produce(&redis, &mut producer, 40);
     signal(first.pid(), "-KILL");
     let began = Instant::now();
     drop(first);
     producer.spans(&redis, some(20));
-    wait_until(Duration::from_secs(10), "the second takes over", || owned(&second) == 4);
+    wait_until(Duration::from_secs(10), "the other has all and leads", || {
+        owned(&second) == 4 && leads(&second)
+    });
     let took = began.elapsed();
-    let before = taken_over(&redis, &second, &producer);
+    counted(&second, producer.acknowledged);
     say(&format!(
-        "an owner that was killed: taken over in {took:?}; {before} of {} spans had been closed by it, \
-         the rest counted by the second",
-        producer.acknowledged
+        "one of two collectors, the leader, was killed: taken over in {took:?}, all {} spans counted after {:?}",
+        producer.acknowledged,
+        began.elapsed()
     ));
     second.terminate();
+}
+
+/// New ones come while old ones go, as in a rolling upgrade: no counter of whoever leads goes back.
+#[test]
+fn collectors_come_and_go_and_no_counter_goes_back() {
+    let Some(redis) = server(&[]) else { return };
+    let mut here = vec![collector(&redis)];
+    wait_until(SOON, "it owns all", || owned(&here[0]) == 4 && leads(&here[0]));
+    let mut producer = Producer::new(&redis, 12);
+    for _ in 0..3 {
+        here.push(collector(&redis));
+        let mut last = 0;
+        let shares = |here: &[Collector]| here.iter().map(owned).collect::<Vec<_>>();
+        let began = Instant::now();
+        while shares(&here).iter().any(|n| *n != 4 / here.len() as u64) {
+            assert!(began.elapsed() < SOON, "{:?}", shares(&here));
+            producer.spans(&redis, some(20));
+            let now = calls(&here[0]);
+            assert!(now >= last, "{now} after {last}");
+            last = now;
+        }
+        produce(&redis, &mut producer, 10);
+        if here.len() > 1 {
+            here.remove(0).terminate();
+            wait_until(SOON, "the other leads", || leads(&here[0]) && owned(&here[0]) == 4);
+        }
+        counted(&here[0], producer.acknowledged);
+    }
+    say(&format!(
+        "three collectors came and three went under load: {} spans acknowledged, 0 lost, 0 twice",
+        producer.acknowledged
+    ));
+    here.into_iter().for_each(Collector::terminate);
 }
 
 #[test]

@@ -81,16 +81,16 @@ impl Redis {
             connection.write(&bytes).await.map_err(|e| e.to_string())?;
             connection.read().await.map_err(|e| e.to_string())
         };
-        match tokio::time::timeout(limit, put).await {
-            Ok(Ok(Value::Text(_))) => {
-                return Outcome::Taken { rejected: 0, message: String::new() };
+        let done = tokio::time::timeout(limit, put).await;
+        match done.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+            Ok(Value::Text(_)) => Outcome::Taken { rejected: 0, message: String::new() },
+            Ok(Value::Error(why)) => later(&why, true),
+            Ok(other) => later(&format!("an answer that is none: {other:?}"), true),
+            Err(why) => {
+                self.open.clear();
+                later(&why, false)
             }
-            Ok(Ok(Value::Error(why))) => return later(&why, true),
-            Ok(Ok(other)) => return later(&format!("an answer that is none: {other:?}"), true),
-            Ok(Err(_)) | Err(_) => {}
         }
-        self.open.clear();
-        later("it cannot be reached", false)
     }
 }
 

@@ -5,7 +5,10 @@
 //! it is called. Which span goes to which shard is decided by its caller; what becomes of one is
 //! [`record`]'s.
 
+mod held;
 mod record;
+
+pub use held::Held;
 
 use super::clock::Clock;
 use super::group::Scratch;
@@ -20,7 +23,7 @@ use crate::hash::IdHash;
 use crate::limits::Limits;
 use crate::shed::Typical;
 use longpole_model::signal::{
-    AttributeKey, Counters, Given, PARTITIONS, QUERY_PLAN, RedCounters, Tally, Timestamp,
+    AttributeKey, Counters, Given, PARTITIONS, QUERY_PLAN, RedCounters, SeriesId, Tally, Timestamp,
     WindowSummary,
 };
 use std::collections::HashSet;
@@ -102,20 +105,25 @@ impl Aggregator {
     }
 
     /// Goes on from a place of the log behind which nothing is open that counts in a window after `told`:
-    /// the catalog's rows, the last step of log time, up to where windows had been closed, and what series
-    /// of all shards had shown there.
-    pub fn resume(
+    /// the catalog's rows, the last step of log time, up to where windows had been closed, and what its
+    /// series ([`Self::owns`]) had shown there.
+    pub fn resume<'a>(
         &mut self,
         rows: &[RedRow],
         (step, closed): (u64, Timestamp),
-        shown: &[Shown],
+        shown: impl Iterator<Item = &'a Shown>,
         told: Timestamp,
     ) {
         self.names = rows.to_vec();
         (self.step, self.closed, self.told) = (step, closed, told);
         self.clock.advance(Timestamp(step * STEP));
-        let mine = |s: &&Shown| s.0.0 % self.shards.max(1) == self.shard;
-        self.series = SeriesTable::resume(shown.iter().filter(mine));
+        self.series = SeriesTable::resume(shown);
+    }
+
+    /// Whether this shard takes the points of a series, where requests are dealt to several: a series has
+    /// one owner, so that its points are taken in log order.
+    pub fn owns(&self, series: SeriesId) -> bool {
+        series.0 % self.shards.max(1) == self.shard
     }
 
     /// What its series have shown so far, by id.
@@ -130,6 +138,8 @@ impl Aggregator {
             self.tally.spans.received += work.batch.spans.len() as u64;
             self.tally.points.received += work.batch.points.len() as u64;
             work.mended.iter().for_each(|mended| self.tally.merge(mended));
+        } else if work.alone {
+            return;
         }
         if self.step == 0 {
             self.step = work.arrival.0 / STEP;
@@ -173,8 +183,7 @@ impl Aggregator {
             let known = mapped.series.get(point.series as usize);
             let row = batch.series.get(point.series as usize);
             let (Some(&series), Some(row)) = (known, row) else { continue };
-            // A series has one owner, so that its points are taken in log order.
-            if series.id.0 % self.shards.max(1) == self.shard {
+            if work.alone || self.owns(series.id) {
                 let seen = |table: &mut SeriesTable| {
                     table.take(point, series, row.temporality, &batch.histograms)
                 };
@@ -273,12 +282,7 @@ impl Aggregator {
 
     /// Counters that no closed window carries yet.
     pub fn pending(&self) -> Tally {
-        if self.is_counted() {
-            return Tally::default();
-        }
-        let mut tally = self.tally.clone();
-        tally.overflow_rows += self.windows.overflow_rows;
-        tally
+        if self.is_counted() { Tally::default() } else { self.counters() }
     }
 
     /// Whether the window that closes next, which takes counters and late spans along, was told in an

@@ -6,9 +6,10 @@ use crate::catalog::RedId;
 use longpole_model::signal::{
     Content, SpanCategory, SpanId, SpanKind, SpanRecord, StatusCode, Timestamp, TraceId, Weight,
 };
+use serde::{Deserialize, Serialize};
 
 /// A span waiting for the rest of its trace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(align(64))]
 pub struct OpenSpan {
     pub trace: TraceId,

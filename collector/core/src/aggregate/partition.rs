@@ -106,6 +106,28 @@ impl Partition {
         given
     }
 
+    /// Its open spans, in the order of their arrival as far as it is known.
+    pub fn open(&self) -> &[OpenSpan] {
+        &self.cells[..self.len]
+    }
+
+    /// Traces that were evaluated and of which something may still come.
+    pub fn evaluated(&self) -> impl ExactSizeIterator<Item = (u64, Timestamp)> {
+        self.evaluated.iter().map(|(hash, at)| (*hash, *at))
+    }
+
+    /// Takes what an earlier life had open, as it was: nothing is given up.
+    pub fn adopt(&mut self, span: OpenSpan) {
+        self.cells.truncate(self.len);
+        self.cells.push(span);
+        self.len += 1;
+    }
+
+    /// Takes a trace that an earlier life had evaluated.
+    pub fn adopt_evaluated(&mut self, hash: u64, at: Timestamp) {
+        self.evaluated.insert(hash, at);
+    }
+
     /// Whether it keeps less than all.
     pub fn is_thinned(&self) -> bool {
         self.levels != [0, 0]

@@ -14,7 +14,7 @@ use longpole_model::signal::{
 use std::collections::HashMap;
 
 /// RED by [`RedId`]: one index per span. Rows lie one behind the other, in order of their first span.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RedTable {
     /// By id: 1 + place of the row; 0 = none yet.
     places: Vec<u32>,
@@ -76,7 +76,7 @@ fn sorted<K: Ord + Copy, V>(rows: impl Iterator<Item = (K, V)>) -> Vec<(K, V)> {
 }
 
 /// Everything that one window gathers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OpenWindow {
     /// The window.
     pub window: Window,

@@ -18,6 +18,8 @@ pub struct Work {
     pub news: Vec<RedRow>,
     /// Which shard reads which spans.
     pub dealt: Dealt,
+    /// Whether the shard that counts it reads all of it: an entry of a log that only this shard reads.
+    pub alone: bool,
     /// What the doors refused or mended of it, and requests refused since the work before; most have
     /// none.
     pub mended: Option<Box<Tally>>,
@@ -32,11 +34,12 @@ pub struct Work {
 impl Work {
     /// Whether a shard of `shards` has anything to read here.
     pub fn concerns(&self, shard: u32, shards: u32) -> bool {
-        shards <= 1
-            || self.counts == shard
-            || !self.news.is_empty()
-            || !self.dealt.of(shard, self.batch.spans.len()).is_empty()
-            || self.mapped.series.iter().any(|s| s.id.0 % shards == shard)
+        if self.counts == shard || !self.news.is_empty() || shards <= 1 {
+            return true;
+        }
+        !self.alone
+            && (!self.dealt.of(shard, self.batch.spans.len()).is_empty()
+                || self.mapped.series.iter().any(|s| s.id.0 % shards == shard))
     }
 }
 

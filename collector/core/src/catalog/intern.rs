@@ -3,7 +3,7 @@
 //!
 //! A look-up allocates nothing: work per distinct operation of a request, never per span.
 
-use super::owner::Owners;
+use super::owner::{self, Owners};
 use super::recent::Recent;
 use super::{Catalog, Facts, RedId, RedRow, role_of};
 use crate::hash::IdHash;
@@ -116,13 +116,9 @@ impl Interner {
         let (id, overflow) = match self.recent.operation(row) {
             Some(id) => (id, row.name == OVERFLOW_NAME),
             None => {
-                let owner = self.owners.find(self.seed, &row.resource);
-                let known = owner.and_then(|owner| self.find(owner, row.kind, &row.name));
-                let (id, overflow) = match known {
-                    Some(id) => (id, row.name == OVERFLOW_NAME),
-                    None => self.new_operation(row, &row.resource),
-                };
-                self.learn(id, row, &row.resource.language);
+                let owner = owner::of_resource(&row.resource);
+                let (id, overflow) = self.operation_id(owner, row.kind, &row.name);
+                self.learn(id, &row.peer, &row.resource.language);
                 if !overflow {
                     self.recent.keep(row, id);
                 }
@@ -132,12 +128,27 @@ impl Interner {
         let version = match self.recent.version(&row.resource) {
             Some(version) => version,
             None => {
-                let version = self.version(&row.resource, now);
+                let (service, version) = (&row.resource.service, &row.resource.version);
+                let version = self.version(service, version, now);
                 self.recent.keep_version(&row.resource, version);
                 version
             }
         };
         (self.red_id(RedKey { operation: id, version }), overflow)
+    }
+
+    /// The id of an operation, a new one where it has none, and whether it is one that stands for others.
+    pub(super) fn operation_id(
+        &mut self,
+        owner: owner::Key<'_>,
+        kind: SpanKind,
+        name: &str,
+    ) -> (OperationId, bool) {
+        let filed = self.owners.find(self.seed, owner);
+        match filed.and_then(|filed| self.find(filed, kind, name)) {
+            Some(id) => (id, name == OVERFLOW_NAME),
+            None => self.new_operation(owner, kind, name),
+        }
     }
 
     pub(super) fn hash(&self, owner: u32, kind: SpanKind, name: &str) -> u64 {
@@ -157,10 +168,10 @@ impl Interner {
     }
 
     /// Takes in what a span says of its operation beside its name.
-    fn learn(&mut self, id: OperationId, row: &OperationRow, language: &str) {
+    pub(super) fn learn(&mut self, id: OperationId, peer: &str, language: &str) {
         let Some(facts) = self.catalog.facts.get(id.0 as usize) else { return };
         // The smallest name, so that the choice does not depend on the order of arrival.
-        let nearer = !row.peer.is_empty() && (facts.peer.is_empty() || *row.peer < *facts.peer);
+        let nearer = !peer.is_empty() && (facts.peer.is_empty() || *peer < *facts.peer);
         let spoken = facts.language.is_empty() && !language.is_empty();
         if !nearer && !spoken {
             return;
@@ -169,7 +180,7 @@ impl Interner {
             return;
         };
         if nearer {
-            facts.peer = row.peer.as_str().into();
+            facts.peer = peer.into();
         }
         if spoken {
             facts.language = language.into();
@@ -177,31 +188,30 @@ impl Interner {
     }
 
     /// The id of an operation without one, or of the overflow operation that takes its place.
-    fn new_operation(&mut self, row: &OperationRow, r: &Resource) -> (OperationId, bool) {
+    fn new_operation(
+        &mut self,
+        owner: owner::Key<'_>,
+        kind: SpanKind,
+        name: &str,
+    ) -> (OperationId, bool) {
+        let [.., service] = owner;
         let full = self.catalog.operations.len() >= self.limits.operations;
-        let known = self.service(&r.service);
+        let known = self.service(service);
         let folded = match known {
             None => full || self.services.len() >= self.limits.services,
             Some(s) => full || s.operations >= self.limits.operations_per_service,
         };
-        if !folded || row.name == OVERFLOW_NAME {
-            let operation = Operation {
-                tenant: r.tenant.clone(),
-                environment: r.environment.clone(),
-                namespace: r.namespace.clone(),
-                service: r.service.clone(),
-                kind: row.kind,
-                name: row.name.clone(),
-            };
-            return (self.file(operation), false);
+        if !folded {
+            let [tenant, environment, namespace, service] = owner.map(str::to_owned);
+            let name = name.to_owned();
+            let operation = Operation { tenant, environment, namespace, service, kind, name };
+            let overflow = operation.name == OVERFLOW_NAME;
+            return (self.file(operation), overflow);
         }
-        let service = match known {
-            Some(_) => r.service.clone(),
-            None => OVERFLOW_SERVICE.to_owned(),
-        };
+        let service = if known.is_some() { service } else { OVERFLOW_SERVICE };
         let shared = Operation {
-            service,
-            kind: row.kind,
+            service: service.to_owned(),
+            kind,
             name: OVERFLOW_NAME.to_owned(),
             ..Operation::default()
         };
@@ -211,7 +221,7 @@ impl Interner {
     /// The id of an operation, a new one where it has none.
     fn file(&mut self, operation: Operation) -> OperationId {
         let service = self.service_id(&operation.service);
-        let owner = self.owners.of(self.seed, &operation);
+        let owner = self.owners.of(self.seed, owner::of_operation(&operation));
         if let Some(id) = self.find(owner, operation.kind, &operation.name) {
             return id;
         }
@@ -243,41 +253,43 @@ impl Interner {
         id
     }
 
-    fn version(&mut self, r: &Resource, now: Timestamp) -> VersionId {
-        if r.version.is_empty() {
+    /// The id of a version of a service; not said where it has as many live ones as it may.
+    pub(super) fn version(&mut self, service: &str, version: &str, now: Timestamp) -> VersionId {
+        if version.is_empty() {
             return VersionId::NONE;
         }
-        let Some(&service) = self.service_ids.get(&r.service) else { return VersionId::NONE };
-        let Some(service) = self.services.get_mut(service as usize) else {
+        let number = self.service_ids.get(service).map(|number| *number as usize);
+        let Some(live) = number.and_then(|n| Some(&mut self.services.get_mut(n)?.live)) else {
             return VersionId::NONE;
         };
-        let known = self.version_ids.get(&r.version).copied();
+        let known = self.version_ids.get(version).copied();
         if let Some(id) = known
-            && let Some(live) = service.live.iter_mut().find(|(v, _)| *v == id)
+            && let Some(seen) = live.iter_mut().find(|(v, _)| *v == id)
         {
-            live.1 = now;
+            seen.1 = seen.1.max(now);
             return id;
         }
-        service.live.retain(|(_, seen)| now.since(*seen) < VERSION_IDLE);
-        if service.live.len() >= self.limits.live_versions {
+        live.retain(|(_, seen)| now.since(*seen) < VERSION_IDLE);
+        if live.len() >= self.limits.live_versions {
             return VersionId::NONE;
         }
         let catalog = Arc::make_mut(&mut self.catalog);
         let id = known.unwrap_or_else(|| {
             let id = VersionId(catalog.versions.len() as u32);
-            catalog.versions.push(r.version.as_str().into());
-            self.version_ids.insert(r.version.clone(), id);
+            catalog.versions.push(version.into());
+            self.version_ids.insert(version.to_owned(), id);
             id
         });
-        service.live.push((id, now));
-        let versions = catalog.services.entry(r.service.as_str().into()).or_default();
+        live.push((id, now));
+        let versions = catalog.services.entry(service.into()).or_default();
         if !versions.iter().any(|(v, _)| *v == id) {
             versions.push((id, now));
         }
         id
     }
 
-    fn red_id(&mut self, key: RedKey) -> RedId {
+    /// The id of an operation's version, a new one where it has none.
+    pub(super) fn red_id(&mut self, key: RedKey) -> RedId {
         let next = RedId(self.catalog.red.len() as u32);
         let id = *self.red_ids.entry(key).or_insert(next);
         if id == next {
@@ -296,31 +308,20 @@ impl Interner {
             row
         };
         if !histogram {
-            let (id, overflow) = self.series_id(row.clone(), r);
+            let (id, overflow) = self.series_id(&identity(row.clone(), r));
             return MappedSeries { id, quantiles: [id; 2], overflow };
         }
         let unit = row.unit.clone();
         let count = stat("count", row.temporality, true, "1");
-        let (id, overflow) = self.series_id(count, r);
-        let quantiles =
-            ["p50", "p99"].map(|q| self.series_id(stat(q, Temporality::Gauge, false, &unit), r).0);
+        let (id, overflow) = self.series_id(&identity(count, r));
+        let quantiles = QUANTILES
+            .map(|q| self.series_id(&identity(stat(q, Temporality::Gauge, false, &unit), r)).0);
         MappedSeries { id, quantiles, overflow }
     }
 
-    fn series_id(&mut self, row: SeriesRow, r: &Resource) -> (SeriesId, bool) {
-        let (role, facility) = role_of(&row);
-        let wanted = SeriesIdentity {
-            service: r.service.clone(),
-            placement: r.placement.clone(),
-            name: row.name,
-            unit: row.unit,
-            attributes: row.attributes,
-            temporality: row.temporality,
-            monotonic: row.monotonic,
-            role,
-            facility,
-        };
-        if let Some(&id) = self.series_ids.get(&wanted) {
+    /// The id of a series, a new one where it has none, and whether it is one that stands for others.
+    pub(super) fn series_id(&mut self, wanted: &SeriesIdentity) -> (SeriesId, bool) {
+        if let Some(&id) = self.series_ids.get(wanted) {
             return (id, wanted.name == OVERFLOW_NAME);
         }
         let known = self.service(&wanted.service);
@@ -329,29 +330,58 @@ impl Interner {
                 None => self.services.len() >= self.limits.services,
                 Some(s) => s.series >= self.limits.series_per_service,
             };
-        if !folded || wanted.name == OVERFLOW_NAME {
-            let id = SeriesId(self.catalog.series.len() as u32);
-            let service = self.service_id(&wanted.service);
-            if let Some(s) = self.services.get_mut(service as usize) {
-                s.series += 1;
-            }
-            let wanted = Arc::new(wanted);
-            Arc::make_mut(&mut self.catalog).series.push(Arc::clone(&wanted));
-            self.series_ids.insert(wanted, id);
-            return (id, false);
+        if !folded {
+            return (self.file_series(wanted.clone()), wanted.name == OVERFLOW_NAME);
         }
         // Numbers of different series make no sum: the overflow series only counts points.
         let shared = SeriesRow { name: OVERFLOW_NAME.to_owned(), ..SeriesRow::default() };
-        let owner = Resource {
-            service: match known {
-                Some(_) => wanted.service,
-                None => OVERFLOW_SERVICE.to_owned(),
-            },
-            ..Resource::default()
-        };
-        (self.series_id(shared, &owner).0, true)
+        let service = if known.is_some() { &wanted.service } else { OVERFLOW_SERVICE };
+        let owner = Resource { service: service.to_owned(), ..Resource::default() };
+        let shared = identity(shared, &owner);
+        let id = self.series_ids.get(&shared).copied();
+        (id.unwrap_or_else(|| self.file_series(shared)), true)
+    }
+
+    /// The id of a series that somebody else had given an id; `None` where there are too many.
+    pub fn series(&mut self, wanted: &SeriesIdentity) -> Option<SeriesId> {
+        let (id, overflow) = self.series_id(wanted);
+        (!overflow).then_some(id)
+    }
+
+    fn file_series(&mut self, series: SeriesIdentity) -> SeriesId {
+        let id = SeriesId(self.catalog.series.len() as u32);
+        let service = self.service_id(&series.service);
+        if let Some(s) = self.services.get_mut(service as usize) {
+            s.series += 1;
+        }
+        let series = Arc::new(series);
+        Arc::make_mut(&mut self.catalog).series.push(Arc::clone(&series));
+        self.series_ids.insert(series, id);
+        id
+    }
+}
+
+fn identity(row: SeriesRow, r: &Resource) -> SeriesIdentity {
+    let (role, facility) = role_of(&row);
+    SeriesIdentity {
+        service: r.service.clone(),
+        placement: r.placement.clone(),
+        name: row.name,
+        unit: row.unit,
+        attributes: row.attributes,
+        temporality: row.temporality,
+        monotonic: row.monotonic,
+        role,
+        facility,
     }
 }
 
 /// Attribute that tells a histogram's derived series apart.
 const STAT: &str = "longpole.stat";
+/// Its values for what is no count.
+const QUANTILES: [&str; 2] = ["p50", "p99"];
+
+/// Whether a series is a quantile of a histogram, whose points the histogram's count has.
+pub(super) fn is_quantile(series: &SeriesIdentity) -> bool {
+    series.attributes.iter().any(|(k, v)| k == STAT && QUANTILES.contains(&v.as_str()))
+}

@@ -5,6 +5,19 @@
 use crate::memo::{Memo, Seed};
 use longpole_model::signal::{Operation, Resource};
 
+/// Tenant, environment, namespace, service.
+pub(super) type Key<'a> = [&'a str; 4];
+
+/// What a resource adds.
+pub(super) fn of_resource(r: &Resource) -> Key<'_> {
+    [&r.tenant, &r.environment, &r.namespace, &r.service]
+}
+
+/// What an operation's key has of it.
+pub(super) fn of_operation(o: &Operation) -> Key<'_> {
+    [&o.tenant, &o.environment, &o.namespace, &o.service]
+}
+
 #[derive(Debug)]
 struct Owner {
     tenant: String,
@@ -20,36 +33,27 @@ pub(super) struct Owners {
     memo: Memo,
 }
 
-fn hash(seed: Seed, key: [&str; 4]) -> u64 {
+fn hash(seed: Seed, key: Key<'_>) -> u64 {
     use std::hash::Hasher;
     key.iter().fold(seed.begin(), |mix, text| mix.bytes(text.as_bytes())).finish()
 }
 
 impl Owners {
-    /// The owner that a resource is.
-    pub(super) fn find(&self, seed: Seed, r: &Resource) -> Option<u32> {
-        self.at(seed, [&r.tenant, &r.environment, &r.namespace, &r.service])
-    }
-
-    fn at(&self, seed: Seed, key: [&str; 4]) -> Option<u32> {
+    /// The owner of that key.
+    pub(super) fn find(&self, seed: Seed, key: Key<'_>) -> Option<u32> {
         self.memo.find(hash(seed, key), |i| {
             let o = self.rows.get(i as usize);
             o.is_some_and(|o| [&*o.tenant, &o.environment, &o.namespace, &o.service] == key)
         })
     }
 
-    /// The owner of an operation, filed where it is new.
-    pub(super) fn of(&mut self, seed: Seed, o: &Operation) -> u32 {
-        let key = [&*o.tenant, &o.environment, &o.namespace, &o.service];
-        self.at(seed, key).unwrap_or_else(|| {
+    /// The owner of that key, filed where it is new.
+    pub(super) fn of(&mut self, seed: Seed, key: Key<'_>) -> u32 {
+        self.find(seed, key).unwrap_or_else(|| {
             let id = self.rows.len() as u32;
             self.memo.insert(hash(seed, key), id);
-            self.rows.push(Owner {
-                tenant: o.tenant.clone(),
-                environment: o.environment.clone(),
-                namespace: o.namespace.clone(),
-                service: o.service.clone(),
-            });
+            let [tenant, environment, namespace, service] = key.map(str::to_owned);
+            self.rows.push(Owner { tenant, environment, namespace, service });
             id
         })
     }

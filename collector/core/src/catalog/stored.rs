@@ -4,7 +4,7 @@
 //! Taking it shares the tables; only writing it copies texts. Look-up tables are not kept: they follow.
 
 use super::intern::{Interner, Service};
-use super::{Catalog, Facts, RedRow};
+use super::{Catalog, Facts, RedRow, owner};
 use crate::limits::Limits;
 use crate::memo::Seed;
 use longpole_model::signal::{
@@ -129,7 +129,7 @@ impl Interner {
             one.services.push(Service { live, ..Service::default() });
         }
         for (id, (o, facts)) in (0..).zip(catalog.operations.iter().zip(&catalog.facts)) {
-            let owner = one.owners.of(seed, o);
+            let owner = one.owners.of(seed, owner::of_operation(o));
             one.owned.push(owner);
             one.operation_ids.insert(one.hash(owner, o.kind, &o.name), id);
             if let Some(s) = one.services.get_mut(facts.service as usize) {

@@ -4,7 +4,7 @@
 //! does not outrank what everybody waits for.
 
 use super::{Hypothesis, Impact, evidence, is_store, ramp};
-use crate::facts::{CLEAR, Facts, SeriesFact};
+use crate::facts::{CLEAR, Facts, SeriesFact, says};
 use longpole_model::finding::BottleneckKind;
 use longpole_model::signal::{Facility, Role};
 
@@ -29,7 +29,7 @@ pub(super) struct Slower<'a> {
 fn weight(s: &SeriesFact) -> f64 {
     let named =
         |k: &str| s.identity.attributes.iter().find(|(key, _)| key == k).map(|(_, v)| v.as_str());
-    let in_name = |w: &str| s.identity.name.split(|c: char| !c.is_alphanumeric()).any(|x| x == w);
+    let in_name = |word: &str| says(&s.identity, &[word]);
     let q = named("quantile").and_then(|v| v.parse::<f64>().ok());
     match (q, named("longpole.stat")) {
         (Some(q), _) if q >= 0.985 => 0.03,

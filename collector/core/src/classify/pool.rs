@@ -7,7 +7,7 @@
 //! look the same to who waits.
 
 use super::{evidence, queue};
-use crate::facts::{Facts, HeldFact, SeriesFact, Shift};
+use crate::facts::{Facts, HeldFact, SeriesFact, Shift, says};
 use longpole_model::finding::Evidence;
 use longpole_model::signal::{Category, Facility};
 
@@ -121,28 +121,24 @@ fn total(facts: &Facts, service: &str, is: fn(&SeriesFact) -> bool) -> Option<[f
     ours.map(|s| s.medians).reduce(|a, b| [a[0] + b[0], a[1] + b[1]])
 }
 
-fn says(s: &SeriesFact, words: &[&str]) -> bool {
-    let mut all = s.identity.name.split(|c: char| !c.is_alphanumeric());
-    all.any(|w| words.contains(&w))
-}
-
 /// Pools of threads and of connections to other services have nothing to do with queries.
 fn of_database(s: &SeriesFact) -> bool {
-    !says(s, &["http", "rpc", "grpc", "thread", "threads", "executor", "tokio"])
+    !says(&s.identity, &["http", "rpc", "grpc", "thread", "threads", "executor", "tokio"])
 }
 
 fn is_size(s: &SeriesFact) -> bool {
-    says(s, &["max", "limit", "size", "capacity"]) && !says(s, &["idle", "min", "wait", "time"])
+    says(&s.identity, &["max", "limit", "size", "capacity"])
+        && !says(&s.identity, &["idle", "min", "wait", "time"])
 }
 
 fn is_used(s: &SeriesFact) -> bool {
     let share = matches!(s.identity.unit.as_str(), "1" | "%") || s.identity.name.contains("utili");
     let state = s.identity.attributes.iter().any(|(_, v)| v == "used" || v == "active");
-    !share && (state || says(s, &["used", "use", "inuse", "active", "busy"]))
+    !share && (state || says(&s.identity, &["used", "use", "inuse", "active", "busy"]))
 }
 
 fn is_pending(s: &SeriesFact) -> bool {
-    says(s, &["pending", "waiting", "waiters"]) && !queue::is_timed(s)
+    says(&s.identity, &["pending", "waiting", "waiters"]) && !queue::is_timed(s)
 }
 
 #[cfg(test)]

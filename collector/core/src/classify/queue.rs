@@ -1,7 +1,7 @@
 //! Queues, pools and locks that fill: waiting shows in saturation series.
 
 use super::{Hypothesis, Impact, evidence, pool, ramp};
-use crate::facts::{CLEAR, Facts, SeriesFact};
+use crate::facts::{CLEAR, Facts, SeriesFact, says};
 use longpole_model::finding::BottleneckKind;
 use longpole_model::signal::{Facility, Role};
 
@@ -12,9 +12,8 @@ fn least(s: &SeriesFact) -> f64 {
 
 /// Whether a series tells how long something waits, not how much of it does.
 pub(super) fn is_timed(s: &SeriesFact) -> bool {
-    let says = |w: &str| s.identity.name.split(|c: char| !c.is_alphanumeric()).any(|x| x == w);
     matches!(s.identity.unit.as_str(), "s" | "ms" | "us" | "ns")
-        || ["seconds", "ms", "us"].iter().any(|w| says(w))
+        || says(&s.identity, &["seconds", "ms", "us"])
 }
 
 /// The series that shows best that work waits longer for a facility of a service.

@@ -59,8 +59,21 @@ impl Align {
     /// Up to where windows have been told, while all shards have spoken of the same ones.
     pub fn level(&self) -> Option<Told> {
         let first = self.until.first()?;
-        let level = self.until.iter().all(|until| until == first) && self.next > Timestamp(0);
+        let level = self.until.iter().all(|until| until == first);
         level.then_some(Told { next: self.next, silent: self.silent })
+    }
+
+    /// Takes parts of windows that shards of an earlier life had open; of windows told since it leaves
+    /// them out.
+    pub fn adopt(&mut self, parts: impl IntoIterator<Item = WindowSummary>) {
+        for part in parts.into_iter().filter(|p| p.window.end > self.floor) {
+            self.pending.entry(part.window.start).or_default().push(part);
+        }
+    }
+
+    /// Up to where all shards have spoken: what ends before or here is told, or was silent.
+    pub fn spoken(&self) -> Timestamp {
+        self.until.iter().min().copied().unwrap_or_default()
     }
 
     /// Takes what a shard says; gives back the windows of which all have spoken now.
@@ -70,7 +83,7 @@ impl Align {
         for summary in closed.summaries.into_iter().filter(|s| s.window.end > self.floor) {
             self.pending.entry(summary.window.start).or_default().push(summary);
         }
-        let until = self.until.iter().min().copied().unwrap_or_default();
+        let until = self.spoken();
         let mut done = Vec::new();
         while let Some(entry) = self.pending.first_entry() {
             if entry.get().iter().any(|s| s.window.end > until) {

@@ -139,6 +139,11 @@ impl Analyst {
         events
     }
 
+    /// Counts what came when its window had been judged: in the totals, and nowhere else.
+    pub fn count(&mut self, late: &WindowSummary) {
+        self.history.count(late);
+    }
+
     /// The end of a recording: alarms still pending are decided on what exists.
     pub fn finish(&mut self, catalog: &Catalog) -> Vec<Event> {
         let Some(now) = self.history.iter().last().map(|w| w.window.end) else { return Vec::new() };

@@ -100,11 +100,7 @@ impl History {
     /// Adds the next window.
     pub fn push(&mut self, summary: WindowSummary) {
         self.windows += 1;
-        match self.summing {
-            true => self.totals.merge_totals(&summary),
-            false => self.totals.merge_counts(&summary),
-        }
-        self.gross.add(&summary);
+        self.count(&summary);
         let kept = Kept::new(summary);
         self.bytes += kept.bytes;
         self.fine.push_back(kept);
@@ -118,6 +114,15 @@ impl History {
             self.bytes -= oldest.bytes;
             self.dropped += 1;
         }
+    }
+
+    /// Adds to the totals what belongs to a window that has been taken.
+    pub fn count(&mut self, late: &WindowSummary) {
+        match self.summing {
+            true => self.totals.merge_totals(late),
+            false => self.totals.merge_counts(late),
+        }
+        self.gross.add(late);
     }
 
     /// Moves a window into the first coarser tier, and what has no room there into the next.

@@ -3,11 +3,11 @@
 //! What a shard does with its part is the aggregator's business.
 
 use super::Settings;
-use crate::aggregate::{Clock, Dealt, STEP, Work};
+use crate::aggregate::{Clock, Dealt, Last, STEP, Shown, Work};
 use crate::catalog::{Captured, Catalog, Interner, Stored};
 use crate::memo::Seed;
 use crate::shed::Step;
-use longpole_model::signal::{Batch, Reason, Rejections, Tally, Timestamp};
+use longpole_model::signal::{Batch, Reason, Rejections, SeriesIdentity, Tally, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -31,21 +31,60 @@ pub struct Moment {
     pub closed: Timestamp,
 }
 
+/// How far one log has come, in the steps that are told to who reads it.
+#[derive(Debug)]
+pub struct Steps {
+    clock: Clock,
+    at: Moment,
+}
+
+impl Steps {
+    /// A log of which nothing has been read.
+    pub fn new(settings: &Settings) -> Self {
+        let clock = Clock::new(&settings.limits, settings.origin);
+        Self { clock, at: Moment::default() }
+    }
+
+    /// A log that is read on from there.
+    pub fn resume(settings: &Settings, at: Moment) -> Self {
+        let mut steps = Self { at, ..Self::new(settings) };
+        steps.clock.advance(Timestamp(at.step * STEP));
+        steps
+    }
+
+    /// Where it is.
+    pub fn moment(&self) -> Moment {
+        self.at
+    }
+
+    /// Moves to a stamp, never back. Tells the step where it has come into another one, and whether a
+    /// window closes there.
+    pub fn tick(&mut self, stamp: Timestamp) -> Option<(Timestamp, bool)> {
+        self.at.now = self.at.now.max(stamp);
+        let step = self.at.now.0 / STEP;
+        if step <= self.at.step {
+            return None;
+        }
+        self.at.step = step;
+        let at = Timestamp(step * STEP);
+        self.clock.advance(at);
+        let until = self.clock.oldest_open().start;
+        let closes = until > self.at.closed;
+        self.at.closed = self.at.closed.max(until);
+        Some((at, closes))
+    }
+}
+
 /// Requests in log order to what the shards take.
 #[derive(Debug)]
 pub struct Intake {
     shards: u32,
     interner: Interner,
-    clock: Clock,
-    now: Timestamp,
+    steps: Steps,
     /// Counters of requests that could not be read, until the next work takes them along.
     refused: Option<Box<Tally>>,
     /// RED rows told to the shards.
     told: usize,
-    /// The last step told.
-    step: u64,
-    /// Windows that end before or here have been closed.
-    closed: Timestamp,
     /// What is given up of requests from now on.
     shedding: Step,
 }
@@ -56,14 +95,17 @@ impl Intake {
         Self {
             shards: settings.shards.max(1),
             interner: Interner::new(settings.limits.clone(), Seed(settings.seed)),
-            clock: Clock::new(&settings.limits, settings.origin),
-            now: Timestamp(0),
+            steps: Steps::new(settings),
             refused: None,
             told: 0,
-            step: 0,
-            closed: Timestamp(0),
             shedding: Step::default(),
         }
+    }
+
+    /// What series had shown elsewhere, by the ids that they have here.
+    pub fn recall(&mut self, shown: Vec<(SeriesIdentity, Last)>) -> Vec<Shown> {
+        let known = |(s, last): (SeriesIdentity, Last)| Some((self.interner.series(&s)?, last));
+        shown.into_iter().filter_map(known).collect()
     }
 
     /// Gives up less or more of what comes from now on.
@@ -73,8 +115,7 @@ impl Intake {
 
     /// Where it stands in the log: names and time. Counters of unreadable requests are not in it.
     pub fn capture(&self) -> (Captured, Moment) {
-        let moment = Moment { now: self.now, step: self.step, closed: self.closed };
-        (self.interner.capture(), moment)
+        (self.interner.capture(), self.steps.moment())
     }
 
     /// An intake that goes on from there.
@@ -83,8 +124,7 @@ impl Intake {
         let seed = Seed(settings.seed);
         intake.interner = Interner::resume(settings.limits.clone(), seed, names);
         intake.told = intake.interner.catalog().red_since(0).len();
-        (intake.now, intake.step, intake.closed) = (moment.now, moment.step, moment.closed);
-        intake.clock.advance(Timestamp(moment.step * STEP));
+        intake.steps = Steps::resume(settings, moment);
         intake
     }
 
@@ -113,25 +153,51 @@ impl Intake {
         rejections: &Rejections,
         stamp: Option<Timestamp>,
     ) -> Work {
+        let now = self.steps.moment().now;
         let arrival = match (stamp, batch.latest()) {
-            (Some(stamp), _) => self.now.max(stamp),
-            (None, Some(latest)) => self.now.max(latest),
-            (None, None) => self.now,
+            (Some(stamp), _) => now.max(stamp),
+            (None, Some(latest)) => now.max(latest),
+            (None, None) => now,
         };
-        let mapped = self.interner.map(&batch, arrival);
-        let news = self.interner.catalog().red_since(self.told).to_vec();
-        self.told += news.len();
-        let mut mended = self.refused.take();
-        if *rejections != Rejections::default() {
-            count(mended.get_or_insert_default(), rejections);
-        }
-        let first = (batch.spans.first(), mapped.series.first());
-        let counts = match first {
+        let refused = self.refused.take();
+        let mut work = self.prepare(batch, rejections, arrival, refused);
+        work.counts = match (work.batch.spans.first(), work.mapped.series.first()) {
             (Some(span), _) => span.trace.hash().shard(self.shards),
             (None, Some(series)) => series.id.0 % self.shards,
             (None, None) => 0,
         };
-        Work { batch, mapped, news, dealt, mended, counts, arrival, step: self.shedding }
+        work.dealt = dealt;
+        work
+    }
+
+    /// Prepares a request of a log of its own, that one shard reads alone; it arrived at `arrival` there.
+    pub fn work_of(
+        &mut self,
+        lane: u32,
+        batch: Batch,
+        rejections: &Rejections,
+        arrival: Timestamp,
+    ) -> Work {
+        let refused = self.refused.take();
+        let mut work = self.prepare(batch, rejections, arrival, refused);
+        (work.alone, work.counts) = (true, lane);
+        work
+    }
+
+    fn prepare(
+        &mut self,
+        batch: Batch,
+        rejections: &Rejections,
+        arrival: Timestamp,
+        mut mended: Option<Box<Tally>>,
+    ) -> Work {
+        let mapped = self.interner.map(&batch, arrival);
+        let news = self.interner.catalog().red_since(self.told).to_vec();
+        self.told += news.len();
+        if *rejections != Rejections::default() {
+            count(mended.get_or_insert_default(), rejections);
+        }
+        Work { batch, mapped, news, mended, arrival, step: self.shedding, ..Work::default() }
     }
 
     /// Prepares a request of which nothing is recorded: it has been here (`reason` is `None`), or is refused
@@ -143,34 +209,58 @@ impl Intake {
         stamp: Timestamp,
         reason: Option<Reason>,
     ) -> Work {
-        let mut mended = self.refused.take().unwrap_or_default();
-        count(&mut mended, rejections);
-        let items = [batch.spans.len() as u64, batch.points.len() as u64];
-        for (fate, n) in [&mut mended.spans, &mut mended.points].into_iter().zip(items) {
-            fate.received += n;
-            match reason {
-                None => fate.duplicate += n,
-                Some(reason) => fate.rejected.add(reason, n),
-            }
+        let refused = self.refused.take().unwrap_or_default();
+        let arrival = self.steps.moment().now.max(stamp);
+        Work {
+            mended: Some(passed_over(batch, rejections, reason, refused)),
+            arrival,
+            ..Work::default()
         }
-        Work { mended: Some(mended), arrival: self.now.max(stamp), ..Work::default() }
+    }
+
+    /// The same of a log of its own, that one shard reads alone.
+    pub fn passed_over_of(
+        &mut self,
+        lane: u32,
+        batch: &Batch,
+        rejections: &Rejections,
+        arrival: Timestamp,
+        reason: Option<Reason>,
+    ) -> Work {
+        let refused = self.refused.take().unwrap_or_default();
+        let mended = passed_over(batch, rejections, reason, refused);
+        Work { mended: Some(mended), arrival, counts: lane, alone: true, ..Work::default() }
+    }
+
+    /// Counts what was refused of a request of which nothing else is left.
+    pub fn refuse_items(&mut self, rejections: &Rejections) {
+        count(self.refused.get_or_insert_default(), rejections);
     }
 
     /// Moves log time; tells when it has come into another step.
     pub fn tick(&mut self, stamp: Timestamp) -> Option<Tick> {
-        self.now = self.now.max(stamp);
-        let step = self.now.0 / STEP;
-        if step <= self.step {
-            return None;
-        }
-        self.step = step;
-        let at = Timestamp(step * STEP);
-        self.clock.advance(at);
-        let until = self.clock.oldest_open().start;
-        let closes = until > self.closed;
-        self.closed = self.closed.max(until);
+        let (at, closes) = self.steps.tick(stamp)?;
         Some(Tick { at, catalog: closes.then(|| Arc::clone(self.catalog())) })
     }
+}
+
+/// What counts of a request that is not recorded, beside `mended`.
+fn passed_over(
+    batch: &Batch,
+    rejections: &Rejections,
+    reason: Option<Reason>,
+    mut mended: Box<Tally>,
+) -> Box<Tally> {
+    count(&mut mended, rejections);
+    let items = [batch.spans.len() as u64, batch.points.len() as u64];
+    for (fate, n) in [&mut mended.spans, &mut mended.points].into_iter().zip(items) {
+        fate.received += n;
+        match reason {
+            None => fate.duplicate += n,
+            Some(reason) => fate.rejected.add(reason, n),
+        }
+    }
+    mended
 }
 
 fn count(t: &mut Tally, rejections: &Rejections) {

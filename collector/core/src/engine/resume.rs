@@ -1,12 +1,16 @@
 //! A place in the log from which everything that is still open can be built again.
 //!
-//! Open windows and open spans are never stored. A [`Mark`] holds what the log alone does not say at
+//! Open windows and open spans are not stored as a rule. A [`Mark`] holds what the log alone does not say at
 //! its place: names, log time, and what series showed last. Read on from there, windows that were
 //! told before come out in part and are left out ([`Align::resume`]); later ones come out whole, if
 //! the mark lies far enough behind the first of them ([`reach`]).
+//!
+//! A mark that carries what is open as well ([`Held`]) reaches back nowhere: it can be used as soon as the
+//! windows are told that were closed before it. It is for when the log before it has to go soon, since
+//! taking and writing it costs what is open.
 
 use super::{Align, Engine, Intake, Moment, Settings, Told};
-use crate::aggregate::{STEP, Shown};
+use crate::aggregate::{Held, STEP, Shown};
 use crate::catalog::{Captured, Stored};
 use crate::limits::Limits;
 use longpole_model::signal::PARTITIONS;
@@ -20,6 +24,25 @@ pub struct Mark {
     pub moment: Moment,
     /// What series of all shards had shown, in whatever order.
     pub shown: Vec<Shown>,
+    /// What all shards held open, in whatever order; `None` = the log has it.
+    pub open: Option<Vec<Held>>,
+}
+
+impl Mark {
+    /// Whether the windows told make it one to read on from; `align` has told them.
+    pub fn is_far(&self, align: &Align, told: Told, limits: &Limits) -> bool {
+        match self.open {
+            Some(_) => self.moment.closed <= align.spoken(),
+            None => self.moment.now.plus(reach(limits)) <= told.next,
+        }
+    }
+
+    /// Adds to what is open the parts that were taken over and not told yet: shards do not have those.
+    pub fn carry(&mut self, align: &Align) {
+        if let Some(open) = &mut self.open {
+            open.push(Held::parts(align.pending().cloned().collect()));
+        }
+    }
 }
 
 /// Nanoseconds of log time that a mark must lie before the end of the last window told.
@@ -37,7 +60,16 @@ impl Engine {
     pub fn mark(&self) -> Mark {
         let (names, moment) = self.intake.capture();
         let shown = self.shards.iter().flat_map(|s| s.shown()).collect();
-        Mark { names, moment, shown }
+        Mark { names, moment, shown, open: None }
+    }
+
+    /// The same with what is open; `None` where that is more than `most` bytes a shard. It can be used
+    /// here and now.
+    pub fn whole_mark(&self, most: usize) -> Option<Mark> {
+        let open = self.shards.iter().map(|s| s.held(most)).collect::<Option<_>>()?;
+        let mut mark = Mark { open: Some(open), ..self.mark() };
+        mark.carry(&self.align);
+        Some(mark)
     }
 
     /// Up to where windows have been told.
@@ -58,7 +90,16 @@ impl Engine {
         engine.align = Align::resume(&settings, told);
         let rows = engine.intake.catalog().red_since(0).to_vec();
         let place = (at.step, at.closed);
-        engine.shards.iter_mut().for_each(|s| s.resume(&rows, place, shown, told.next));
+        for shard in &mut engine.shards {
+            let mine: Vec<&Shown> = shown.iter().filter(|s| shard.owns(s.0)).collect();
+            shard.resume(&rows, place, mine.into_iter(), told.next);
+        }
         engine
+    }
+
+    /// Takes over what was open at the mark that it resumed from.
+    pub fn adopt(&mut self, open: &[Held]) {
+        self.shards.iter_mut().for_each(|s| s.adopt(open));
+        self.align.adopt(open.iter().flat_map(|h| h.windows()).cloned());
     }
 }

@@ -116,10 +116,15 @@ fn kin<'a>(then: &Values, catalog: &'a Catalog) -> BTreeMap<Kin<'a>, Vec<(f64, f
     cells.into_iter().map(|(k, w)| (k, w.into_iter().map(mean).collect())).collect()
 }
 
+/// Whether one of these words stands in the name of a series.
+pub(crate) fn says(identity: &SeriesIdentity, words: &[&str]) -> bool {
+    identity.name.split(|c: char| !c.is_alphanumeric()).any(|w| words.contains(&w))
+}
+
 /// Brings a value to the base unit of its role: times to seconds, shares to 0..1, availability to
 /// the share of failures.
 fn normal(identity: &SeriesIdentity, value: f64) -> f64 {
-    let says = |word: &str| identity.name.split(|c: char| !c.is_alphanumeric()).any(|w| w == word);
+    let says = |word: &str| says(identity, &[word]);
     let percent = identity.unit == "%" || says("percent");
     let value = if percent { value / 100.0 } else { value };
     match identity.role {

@@ -190,13 +190,8 @@ fn plan(connection: &Connection, text: &str) -> rusqlite::Result<String> {
 
 /// Says in the current span what a plan showed; an event's message is its name.
 fn tell(plan: &str) {
-    let tables = System::Sqlite.scans(plan).join(", ");
-    if tables.is_empty() {
-        tracing::info!(db.query.plan = plan, "db.query.plan");
-    } else {
-        let finding = format!("full_scan {tables}");
-        tracing::info!(db.query.plan = plan, db.query.plan.finding = finding, "db.query.plan");
-    }
+    let finding = System::Sqlite.finding(plan);
+    tracing::info!(db.query.plan = plan, db.query.plan.finding = finding, "db.query.plan");
 }
 
 fn run<T>(

@@ -6,7 +6,7 @@
 use super::CheckpointError;
 use super::row::Row;
 use crate::dedupe::{Dedupe, Fingerprints, Parts};
-use longpole_core::aggregate::Shown;
+use longpole_core::aggregate::{Held, Shown};
 use longpole_core::catalog::Stored;
 use longpole_core::engine::analyst::{Analyst, Kept, Words};
 use longpole_core::engine::{Mark, Moment, Told};
@@ -70,6 +70,8 @@ pub struct State {
     pub moment: Moment,
     /// Series at the place.
     pub shown: Vec<Shown>,
+    /// What was open at the place, where the log before it was let go. Until somebody takes it over.
+    pub open: Option<Vec<Held>>,
     /// What had come before the place.
     pub seen: Seen,
     /// Windows told, which the rest holds.
@@ -80,7 +82,9 @@ pub struct State {
     pub outbox: Vec<Row>,
 }
 
-type Form<N> = (Scales, (u64, Moment, Told), Stored, Vec<Shown>, Seen, Vec<Row>, N, String);
+/// What shards say of a place: what series had shown, what was open.
+type Shards<H> = (Vec<Shown>, Option<H>);
+type Form<N, H> = (Scales, (u64, Moment, Told), Stored, Shards<H>, Seen, Vec<Row>, N, String);
 
 /// The body of a checkpoint: `place` in the log, and what the analyst knows of the windows told.
 ///
@@ -97,11 +101,11 @@ pub fn write(
     // JSON has no word for what is no number: better no new checkpoint than one that nobody reads.
     let words = words.ok().filter(|text| serde_json::from_str::<Words>(text).is_ok());
     let words = words.ok_or(CheckpointError::Damaged("an investigation has no stored form"))?;
-    let form: Form<_> = (
+    let form: Form<_, _> = (
         Scales::of(limits),
         (place.position, place.mark.moment, told),
         place.mark.names.stored(),
-        place.mark.shown.clone(),
+        (place.mark.shown.clone(), place.mark.open.as_ref()),
         place.seen.clone(),
         outbox,
         analyst.numbers(),
@@ -120,9 +124,10 @@ pub fn read(body: &[u8], limits: &Limits) -> Result<State, CheckpointError> {
     if scales != Scales::of(limits) {
         return Err(CheckpointError::Other(scales));
     }
-    let form: Form<Kept> = postcard::from_bytes(body).map_err(|_| bad("its contents end early"))?;
-    let (_, (position, moment, told), names, shown, seen, outbox, kept, words) = form;
+    let form: Form<Kept, _> =
+        postcard::from_bytes(body).map_err(|_| bad("its contents end early"))?;
+    let (_, (position, moment, told), names, (shown, open), seen, outbox, kept, words) = form;
     let words = serde_json::from_str(&words).map_err(|_| bad("its investigations are no JSON"))?;
     let known = Some((kept, words));
-    Ok(State { position, names, moment, shown, seen, told, known, outbox })
+    Ok(State { position, names, moment, shown, open, seen, told, known, outbox })
 }

@@ -47,11 +47,7 @@ impl<D: Disk> Store<D> {
                     generation = generation.max(n);
                     whole.push((n, state));
                 }
-                Err(
-                    e @ (CheckpointError::TooNew { .. }
-                    | CheckpointError::TooOld(_)
-                    | CheckpointError::Other(_)),
-                ) => return Err(e),
+                Err(e) if e.is_foreign() => return Err(e),
                 Err(e) => damaged.push(format!("{name}: {e}")),
             }
         }

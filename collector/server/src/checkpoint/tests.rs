@@ -77,10 +77,20 @@ impl Run {
         Some(write(&limits(), place, told, &self.analyst, Vec::new()).expect("a stored form"))
     }
 
+    /// A checkpoint of right here, behind entry `n`, that carries what is open.
+    fn whole(&self, n: usize) -> Option<Vec<u8>> {
+        let (told, mark) = (self.engine.told()?, self.engine.whole_mark(usize::MAX)?);
+        let place = Place { position: n as u64 + 1, mark, seen: Seen::default() };
+        Some(write(&limits(), &place, told, &self.analyst, Vec::new()).expect("a stored form"))
+    }
+
     fn resume(shards: u32, body: &[u8]) -> (Self, usize) {
         let state = read(body, &limits()).expect("own bytes");
-        let State { names, moment, shown, told, known, position, .. } = state;
-        let engine = Engine::resume(settings(shards), names, moment, &shown, told);
+        let State { names, moment, shown, open, told, known, position, .. } = state;
+        let mut engine = Engine::resume(settings(shards), names, moment, &shown, told);
+        if let Some(open) = open {
+            engine.adopt(&open);
+        }
         let mut analyst = analyst();
         let (kept, words) = known.expect("just read");
         analyst.resume(kept, words);
@@ -99,8 +109,8 @@ fn names_of(mark: &Mark) -> usize {
     mark.names.catalog().operations().len()
 }
 
-#[test]
-fn a_restart_anywhere_says_what_no_restart_says() {
+/// Runs the log to its end from checkpoints taken everywhere, and compares with one that ran through.
+fn a_restart_is_none(take: impl Fn(&Run, usize) -> Option<Vec<u8>>) {
     let log = log();
     for (shards, after) in [(1, 1), (3, 2)] {
         let mut whole = Run::new(shards);
@@ -109,18 +119,13 @@ fn a_restart_anywhere_says_what_no_restart_says() {
             whole.take(n, entry);
             // Every second somewhere else within it.
             if n % 41 == 17 {
-                cuts.push((
-                    n + 1,
-                    whole.said.windows.len(),
-                    whole.said.events.len(),
-                    whole.checkpoint(),
-                ));
+                cuts.push((whole.said.events.len(), take(&whole, n)));
             }
         }
         assert!(!whole.said.events.is_empty(), "the slow database is found");
         assert!(whole.marks.last().is_some_and(|m| names_of(&m.mark) > 10));
         let mut tried = 0;
-        for (_, _, events, body) in cuts.into_iter().step_by(9) {
+        for (events, body) in cuts.into_iter().step_by(9) {
             let Some(body) = body else { continue };
             tried += 1;
             let (mut run, from) = Run::resume(after, &body);
@@ -141,10 +146,59 @@ fn a_restart_anywhere_says_what_no_restart_says() {
     }
 }
 
+#[test]
+fn a_restart_anywhere_says_what_no_restart_says() {
+    a_restart_is_none(|run, _| run.checkpoint());
+}
+
+/// Whatever was open there: nothing before it is read again.
+#[test]
+fn a_restart_from_what_was_open_says_what_no_restart_says() {
+    a_restart_is_none(Run::whole);
+}
+
+/// Again and again, before the windows are closed that were open at the last one.
+#[test]
+fn many_restarts_in_a_row_say_what_no_restart_says() {
+    let log = log();
+    let mut whole = Run::new(2);
+    log.iter().enumerate().for_each(|(n, entry)| whole.take(n, entry));
+    let (mut run, mut said, mut restarts) = (Run::new(2), Said::default(), 0);
+    for (n, entry) in log.iter().enumerate() {
+        run.take(n, entry);
+        if n % 23 == 22
+            && let Some(body) = run.whole(n)
+        {
+            let (next, from) = Run::resume(1 + restarts % 3, &body);
+            assert_eq!(from, n + 1);
+            let ended = std::mem::replace(&mut run, next).said;
+            said.windows.extend(ended.windows);
+            said.events.extend(ended.events);
+            restarts += 1;
+        }
+    }
+    said.windows.append(&mut run.said.windows);
+    said.events.append(&mut run.said.events);
+    assert!(restarts > 200, "{restarts}");
+    assert!(said.windows == whole.said.windows && said.events == whole.said.events);
+    assert_eq!(run.shown().tally, whole.shown().tally);
+}
+
+/// What is more than may be carried is waited out.
+#[test]
+fn what_is_open_has_its_bounds() {
+    let mut run = Run::new(2);
+    assert!(run.engine.whole_mark(usize::MAX).is_none(), "nothing was closed yet");
+    for (n, entry) in log().iter().enumerate().take(400) {
+        run.take(n, entry);
+    }
+    assert!(run.engine.whole_mark(64).is_none());
+    assert!(run.engine.whole_mark(1 << 20).is_some());
+}
+
 /// A crash just after a window closed in silence: nothing in the log says that it did. What is read again of
 /// it is in the totals already, and must not be shown a second time, however short.
-#[test]
-fn totals_after_a_restart_are_those_before() {
+fn totals_are_those_before(take: impl Fn(&Run, usize) -> Option<Vec<u8>>) {
     let log = log();
     for (shards, after) in [(1, 1), (3, 2)] {
         let (mut run, mut tried) = (Run::new(shards), 0);
@@ -157,7 +211,7 @@ fn totals_after_a_restart_are_those_before() {
             let next = log.get(n + 1).map_or(entry.0, |(stamp, _)| *stamp);
             let windows = run.engine.advance(next);
             run.observe(windows);
-            let Some(body) = run.checkpoint() else { continue };
+            let Some(body) = take(&run, n) else { continue };
             let (mut again, from) = Run::resume(after, &body);
             let before = run.shown();
             let mut least = 0;
@@ -174,4 +228,10 @@ fn totals_after_a_restart_are_those_before() {
         }
         assert!(tried >= 10, "{tried}");
     }
+}
+
+#[test]
+fn totals_after_a_restart_are_those_before() {
+    totals_are_those_before(|run, _| run.checkpoint());
+    totals_are_those_before(Run::whole);
 }

@@ -50,6 +50,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
             bytes: usize::try_from(config.max_request_bytes).unwrap_or(usize::MAX),
             ..DecodeLimits::default()
         },
+        door_bytes: memory::doors(config.memory),
         tree: specialists::load(config.specialists.as_deref())?,
         dialects: config.metrics.dialects,
         webhooks: config.webhooks,

@@ -6,6 +6,7 @@
 
 use super::{Before, Counted, Dedupe, Verdict, WINDOWS};
 use crate::log::Producer;
+use serde::{Deserialize, Serialize};
 
 /// A part of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct Part {
 }
 
 /// Parts that came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts(Dedupe);
 
 impl Default for Parts {

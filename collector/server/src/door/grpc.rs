@@ -6,7 +6,7 @@
 
 pub(super) mod frame;
 
-use super::{BODY_TIMEOUT, Denied, Door, Encoding, RETRY_AFTER, Transport, too_large};
+use super::{Denied, Door, Encoding, RETRY_AFTER, Transport, too_large};
 use crate::ingest::otlp::Signal;
 use axum::Router;
 use axum::body::Body;
@@ -125,18 +125,20 @@ async fn taken(door: &Door, signal: Signal, request: Request<Body>) -> Result<Ve
     };
     let cap = door.limits.bytes;
     let producer = door.producer(request.headers());
-    let message = frame::message(request.into_body(), encoding, cap);
-    let payload = match tokio::time::timeout(BODY_TIMEOUT, message).await {
-        Ok(Ok(payload)) => payload,
-        Ok(Err(Broken::TooLarge)) => {
+    let (rooms, mut room) = (&door.rooms, door.rooms.enter());
+    let message = frame::message(request.into_body(), encoding, cap, rooms, &mut room);
+    let payload = match rooms.in_time(message).await {
+        Some(Ok(payload)) => payload,
+        Some(Err(Broken::TooLarge(most))) => {
             refused(Reason::TooLarge);
-            return Err(Status::resource_exhausted(too_large(cap)));
+            return Err(Status::resource_exhausted(too_large(most)));
         }
-        Ok(Err(Broken::Encoding(why))) => {
+        Some(Err(Broken::Full)) => return Err(status(door.full(Transport::Grpc))),
+        Some(Err(Broken::Encoding(why))) => {
             refused(Reason::BadEncoding);
             return Err(Status::invalid_argument(format!("cannot read the message: {why}")));
         }
-        Err(_) => return Err(Status::cancelled("the request did not come in time")),
+        None => return Err(Status::cancelled("the request did not come in time")),
     };
     let accepted = door.take(signal, Transport::Grpc, payload, producer).await.map_err(status)?;
     Ok(reply(signal, accepted))

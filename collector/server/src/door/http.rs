@@ -1,8 +1,9 @@
 //! OTLP over HTTP: protobuf and JSON on one port, told apart by `Content-Type`.
 
+use super::room::{NoRoom, Room};
 use super::{
-    AT_ONCE, Accepted, BODY_TIMEOUT, Denied, Door, Encoding, InflateError, RETRY_AFTER, Transport,
-    inflate_aside, too_large,
+    Accepted, Denied, Door, Encoding, InflateError, NotUnpacked, RETRY_AFTER, Transport, too_large,
+    unpack,
 };
 use crate::ingest::otlp::{Signal, json};
 use axum::Router;
@@ -108,35 +109,33 @@ async fn taken(
     })?;
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    // Room for what is announced, within reason; beyond it room grows with what comes.
-    let room = announced.unwrap_or(0).min(AT_ONCE);
-    let body = collect(request.into_body(), room, door.limits.bytes);
-    let body = tokio::time::timeout(BODY_TIMEOUT, body);
-    let body = match body.await {
-        Ok(Ok(body)) => body,
-        Ok(Err(Broken::TooLarge)) => return Err(larger(door)),
-        Ok(Err(Broken::Cut(why))) => {
+    let (rooms, cap, mut room) = (&door.rooms, door.limits.bytes, door.rooms.enter());
+    let body = collect(request.into_body(), announced.unwrap_or(usize::MAX), cap, &mut room);
+    let body = match rooms.in_time(body).await {
+        Some(Ok(body)) => body,
+        Some(Err(Broken::TooLarge(most))) => return Err(larger(door, most)),
+        Some(Err(Broken::Full)) => return Err(full(door)),
+        Some(Err(Broken::Cut(why))) => {
             return Err(refused(Reason::Malformed, StatusCode::BAD_REQUEST, why));
         }
-        Err(_) => {
+        None => {
             let text = "the body did not come in time";
             return Err(refused(Reason::Malformed, StatusCode::REQUEST_TIMEOUT, text.into()));
         }
     };
-    let cap = door.limits.bytes;
-    let body = match encoding {
-        Encoding::Identity => Ok(body),
-        _ => inflate_aside(body, encoding, cap).await,
-    };
-    let body = body.map_err(|e| match e {
-        InflateError::TooLarge(_) => larger(door),
-        InflateError::Broken(..) => {
-            refused(Reason::BadEncoding, StatusCode::BAD_REQUEST, e.to_string())
-        }
+    let body = unpack(rooms, &mut room, body, encoding, cap).await.map_err(|e| match e {
+        NotUnpacked::Full => full(door),
+        NotUnpacked::Bad(InflateError::TooLarge(most)) => larger(door, most),
+        NotUnpacked::Bad(e) => refused(Reason::BadEncoding, StatusCode::BAD_REQUEST, e.to_string()),
     })?;
     let payload = match form {
         Form::Protobuf => body,
         Form::Json => {
+            // As protobuf it is no longer.
+            room.take(body.len()).map_err(|e| match e {
+                NoRoom::Full => full(door),
+                NoRoom::TooLarge(most) => larger(door, most),
+            })?;
             let (_, payload) =
                 json::to_protobuf(&body, &door.limits, Some(signal)).map_err(|e| {
                     let code = match e.reason {
@@ -149,32 +148,58 @@ async fn taken(
         }
     };
     let taken = door.take(signal, Transport::Http, payload.into(), producer).await;
-    taken.map_err(|denied| match denied {
+    taken.map_err(failed)
+}
+
+fn failed(denied: Denied) -> Failure {
+    match denied {
         Denied::Later(message) => (StatusCode::SERVICE_UNAVAILABLE, message),
         Denied::Unreadable(Reason::TooLarge, message) => (StatusCode::PAYLOAD_TOO_LARGE, message),
         Denied::Unreadable(_, message) => (StatusCode::BAD_REQUEST, message),
-    })
+    }
 }
 
-fn larger(door: &Door) -> Failure {
+fn full(door: &Door) -> Failure {
+    failed(door.full(Transport::Http))
+}
+
+fn larger(door: &Door, most: usize) -> Failure {
     door.refuse(Transport::Http, Reason::TooLarge);
-    (StatusCode::PAYLOAD_TOO_LARGE, too_large(door.limits.bytes))
+    (StatusCode::PAYLOAD_TOO_LARGE, too_large(most))
 }
 
 pub(super) enum Broken {
-    TooLarge,
+    /// Larger than so many bytes.
+    TooLarge(usize),
+    /// There is no room for it.
+    Full,
     Cut(String),
 }
 
-/// The whole body, up to a cap.
-pub(super) async fn collect(mut body: Body, room: usize, cap: usize) -> Result<Vec<u8>, Broken> {
-    let mut out = Vec::with_capacity(room);
+impl From<NoRoom> for Broken {
+    fn from(why: NoRoom) -> Self {
+        match why {
+            NoRoom::Full => Self::Full,
+            NoRoom::TooLarge(most) => Self::TooLarge(most),
+        }
+    }
+}
+
+/// The whole body, up to a cap, in a request's room.
+pub(super) async fn collect(
+    mut body: Body,
+    expected: usize,
+    cap: usize,
+    room: &mut Room,
+) -> Result<Vec<u8>, Broken> {
+    let mut out = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Broken::Cut(format!("the body broke off: {e}")))?;
         let Ok(data) = frame.into_data() else { continue };
         if out.len() + data.len() > cap {
-            return Err(Broken::TooLarge);
+            return Err(Broken::TooLarge(cap));
         }
+        room.make(&mut out, data.len(), expected.min(cap))?;
         out.extend_from_slice(&data);
     }
     Ok(out)

@@ -2,7 +2,7 @@
 //! programs by the same way. Who was not asked is told so before anything is read.
 
 use super::grpc::frame;
-use super::{BODY_TIMEOUT, Door, Encoding, http};
+use super::{Door, Encoding, FULL, http};
 use crate::control::top::{self, Unreadable};
 use axum::body::Body;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use hyper::{HeaderMap, Request, StatusCode};
 use longpole_proto::order::{HEADER_REPORT, HEADER_TAKER, PROFILE_PACKED, Report, Taker};
 use tonic::Status;
 
-/// Why a profile was not taken; every one of these is for good.
+/// Why a profile was not taken. Whoever sends profiles takes each of these as for good: another can be asked for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotTaken {
     /// No order of ours.
@@ -27,6 +27,9 @@ pub(super) enum NotTaken {
     /// It did not come.
     #[error("the profile did not come in time")]
     Slow,
+    /// There is no room for it.
+    #[error("{FULL}")]
+    Full,
 }
 
 impl From<Unreadable> for NotTaken {
@@ -41,10 +44,12 @@ impl From<Unreadable> for NotTaken {
 /// A profile by HTTP.
 pub(super) async fn by_http(State(door): State<Door>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
+    let mut room = door.rooms.enter();
     let body = async {
-        let read = http::collect(body, 0, PROFILE_PACKED).await;
+        let read = http::collect(body, usize::MAX, PROFILE_PACKED, &mut room).await;
         read.map(Bytes::from).map_err(|broken| match broken {
-            http::Broken::TooLarge => Unreadable::TooLarge.into(),
+            http::Broken::TooLarge(_) => Unreadable::TooLarge.into(),
+            http::Broken::Full => NotTaken::Full,
             http::Broken::Cut(why) => NotTaken::Malformed(why),
         })
     };
@@ -54,16 +59,19 @@ pub(super) async fn by_http(State(door): State<Door>, request: Request<Body>) ->
         Err(NotTaken::TooLarge(why)) => (StatusCode::PAYLOAD_TOO_LARGE, why).into_response(),
         Err(NotTaken::Malformed(why)) => (StatusCode::BAD_REQUEST, why).into_response(),
         Err(NotTaken::Slow) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        Err(NotTaken::Full) => (StatusCode::SERVICE_UNAVAILABLE, FULL).into_response(),
     }
 }
 
 /// A profile by gRPC; the answer is empty.
 pub(super) async fn by_grpc(door: &Door, request: Request<Body>) -> Result<Vec<u8>, Status> {
     let (head, body) = request.into_parts();
+    let (rooms, mut room) = (&door.rooms, door.rooms.enter());
     let body = async {
-        let read = frame::message(body, Encoding::Identity, PROFILE_PACKED).await;
+        let read = frame::message(body, Encoding::Identity, PROFILE_PACKED, rooms, &mut room).await;
         read.map_err(|broken| match broken {
-            frame::Broken::TooLarge => Unreadable::TooLarge.into(),
+            frame::Broken::TooLarge(_) => Unreadable::TooLarge.into(),
+            frame::Broken::Full => NotTaken::Full,
             frame::Broken::Encoding(why) => NotTaken::Malformed(why),
         })
     };
@@ -73,6 +81,7 @@ pub(super) async fn by_grpc(door: &Door, request: Request<Body>) -> Result<Vec<u
         NotTaken::TooLarge(why) => Status::resource_exhausted(why),
         NotTaken::Malformed(why) => Status::invalid_argument(why),
         slow @ NotTaken::Slow => Status::invalid_argument(slow.to_string()),
+        full @ NotTaken::Full => Status::unavailable(full.to_string()),
     })
 }
 
@@ -115,7 +124,7 @@ async fn taken(
 ) -> Result<(), NotTaken> {
     let unasked = |e: crate::control::NotAsked| NotTaken::Unasked(e.to_string());
     door.control.expects(taker, order, door.pipeline.now()).map_err(unasked)?;
-    let packed = tokio::time::timeout(BODY_TIMEOUT, body).await.unwrap_or(Err(NotTaken::Slow))?;
+    let packed = door.rooms.in_time(body).await.unwrap_or(Err(NotTaken::Slow))?;
     // One at a time: what a hostile one takes while it is read is taken once.
     let _turn = READING.acquire().await;
     let bytes = packed.clone();

@@ -162,6 +162,11 @@ impl<D: Disk> Journal<D> {
         self.stamp
     }
 
+    /// Whether it takes more than half of what it may.
+    pub fn is_tight(&self) -> bool {
+        self.shared.lock().bytes > self.caps.bytes / 2
+    }
+
     /// What it takes on the disk.
     pub fn figures(&self) -> Figures {
         let files = self.shared.lock();

@@ -1,21 +1,24 @@
-//! The thread that owns the analyst: puts the shards' windows together, judges them, answers readers.
+//! The thread that owns the analyst: puts the shards' windows together, judges them, answers readers. Where
+//! streams are read, it judges what whoever leads is given ([`super::lead`]).
 //!
 //! A question about what is open goes to every shard between the same two requests. What a shard
 //! says after its answer waits until all have answered, so that nothing is counted twice or missed.
 
 use super::intake::Doors;
+use super::lead::{Flown, Lead};
 use super::marks::{Laid, Marks};
 use super::queue::Queue;
 use super::shard::Peeked;
 use super::{OnEvents, WallClock};
-use longpole_core::aggregate::{Closed, Shown};
+use longpole_core::aggregate::{Closed, Held, Shown};
 use longpole_core::catalog::Catalog;
+use longpole_core::engine::Align;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::snapshot::recent;
-use longpole_core::engine::totals::{Gross, Order, totals};
-use longpole_core::engine::{Align, Settings};
+use longpole_core::engine::totals::{Gross, Joint, Order, totals, totals_of};
 use longpole_model::finding::{Change, Event, Investigation, Snapshot, Totals};
-use longpole_model::signal::{Given, SECOND, Tally, WindowSummary};
+use longpole_model::signal::{Given, SECOND, Tally, Timestamp, WindowSummary};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -29,20 +32,45 @@ const RECENT: u64 = 300 * SECOND;
 
 /// What the analyst is told.
 pub enum Told {
-    Closed { shard: usize, closed: Closed, catalog: Option<Arc<Catalog>> },
-    Peeked { shard: usize, peeked: Box<Peeked> },
+    Closed {
+        shard: usize,
+        closed: Closed,
+        catalog: Option<Arc<Catalog>>,
+    },
+    Peeked {
+        shard: usize,
+        peeked: Box<Peeked>,
+    },
     Mark(Box<Laid>),
-    Marked { number: u64, shown: Vec<Shown> },
+    Marked {
+        number: u64,
+        shown: Vec<Shown>,
+        held: Option<Held>,
+    },
     Totals(oneshot::Sender<Arc<Totals>>),
     Ask(Box<dyn FnOnce(&mut State) + Send>),
+    /// Windows of a lane closed, and were said.
+    Flown {
+        lane: u32,
+        windows: Vec<WindowSummary>,
+    },
+    /// A lane begins; it says what ends behind `said`.
+    Begun {
+        lane: u32,
+        said: Timestamp,
+    },
+    /// A shard or a lane has ended.
     Ended,
+    /// No more begin.
+    Closing,
 }
 
 /// A question to all shards that is under way.
 struct Question {
     number: u64,
     readers: Vec<oneshot::Sender<Arc<Totals>>>,
-    answered: Vec<bool>,
+    /// Shards that have not answered.
+    missing: BTreeSet<usize>,
     open: Gross,
     open_spans: u64,
     given: Given,
@@ -53,36 +81,53 @@ struct Question {
 
 /// Everything behind the shards.
 pub struct State {
-    analyst: Analyst,
-    align: Align,
+    pub(super) analyst: Analyst,
+    pub(super) role: Role,
     doors: Arc<Doors>,
-    shards: usize,
-    ended: usize,
-    catalog: Arc<Catalog>,
+    /// Shards and lanes that work, and whether no more begin.
+    working: usize,
+    closing: bool,
+    /// Names behind the ids of what the analyst knows.
+    pub(super) catalog: Arc<Catalog>,
     on_events: OnEvents,
     asked: u64,
     question: Option<Question>,
-    totals: Option<(Instant, Arc<Totals>)>,
+    pub(super) totals: Option<(Instant, Arc<Totals>)>,
     order: Order,
-    recent: Option<(u64, Arc<Snapshot>)>,
+    /// Names of what was judged and of what is open.
+    pub(super) names: Joint,
+    pub(super) recent: Option<(u64, Arc<Snapshot>)>,
+}
+
+/// The state of who has shards of its own.
+pub(super) struct Alone {
+    pub align: Align,
     /// Takes checkpoints; `None` where nothing is kept.
-    marks: Option<Marks>,
+    pub marks: Option<Marks>,
+}
+
+/// Whose windows are judged here.
+pub(super) enum Role {
+    /// Those of the shards, which are all there are.
+    Alone(Box<Alone>),
+    /// None: another process leads.
+    Follows,
+    /// Those of all streams.
+    Leads(Box<Lead>),
 }
 
 impl State {
     pub(super) fn new(
-        settings: &Settings,
         analyst: Analyst,
         doors: Arc<Doors>,
         on_events: OnEvents,
-        align: Align,
-        marks: Option<Marks>,
+        role: Role,
     ) -> Self {
         Self {
             analyst,
-            align,
-            shards: settings.shards.max(1) as usize,
-            ended: 0,
+            role,
+            working: doors.queues().len(),
+            closing: false,
             catalog: Arc::default(),
             doors,
             on_events,
@@ -90,8 +135,8 @@ impl State {
             question: None,
             totals: None,
             order: Order::default(),
+            names: Joint::default(),
             recent: None,
-            marks,
         }
     }
 
@@ -99,9 +144,12 @@ impl State {
     pub(super) fn run(&mut self, queue: &Queue<Told>, clock: WallClock) {
         let mut jobs = Vec::new();
         let mut next = Instant::now();
-        while self.ended < self.shards {
+        while self.working > 0 || !self.closing {
             if Instant::now() >= next {
                 self.doors.tick(clock.now());
+                if self.marks().is_some_and(|marks| marks.is_wanted()) {
+                    self.checkpoint(false);
+                }
                 next = Instant::now() + TICK;
             }
             queue.take(&mut jobs, false, next.saturating_duration_since(Instant::now()));
@@ -115,8 +163,13 @@ impl State {
     }
 
     fn work(&mut self, told: Told) {
-        if let (Some(question), Told::Closed { shard, .. }) = (&mut self.question, &told)
-            && question.answered.get(*shard) == Some(&true)
+        let closed_by = match &told {
+            Told::Closed { shard, .. } => Some(*shard),
+            Told::Flown { lane, .. } => Some(*lane as usize),
+            _ => None,
+        };
+        if let (Some(question), Some(shard)) = (&mut self.question, closed_by)
+            && !question.missing.contains(&shard)
         {
             question.held.push(told);
             return;
@@ -126,7 +179,8 @@ impl State {
                 if let Some(catalog) = catalog {
                     self.catalog = catalog;
                 }
-                let windows = self.align.take(shard, closed);
+                let Role::Alone(alone) = &mut self.role else { return };
+                let windows = alone.align.take(shard, closed);
                 let told = !windows.is_empty();
                 windows.into_iter().for_each(|window| self.observe(window));
                 if told {
@@ -134,33 +188,52 @@ impl State {
                 }
             }
             Told::Mark(laid) => {
-                if let Some(marks) = &mut self.marks {
+                if let Some(marks) = self.marks() {
                     marks.laid(*laid);
                 }
             }
-            Told::Marked { number, shown } => {
-                if let Some(marks) = &mut self.marks {
-                    marks.shown(number, shown);
+            Told::Marked { number, shown, held } => {
+                if let Some(marks) = self.marks() {
+                    marks.shown(number, shown, held);
                 }
             }
             Told::Peeked { shard, peeked } => self.answer(shard, *peeked),
             Told::Totals(reader) => self.ask(reader),
             Told::Ask(question) => question(self),
-            Told::Ended => self.ended += 1,
+            Told::Flown { lane, windows } => {
+                if let Role::Leads(lead) = &mut self.role {
+                    lead.flown.extend(windows.iter().map(|window| Flown::new(lane, window)));
+                }
+            }
+            Told::Begun { lane, said } => {
+                self.working += 1;
+                if let Role::Leads(lead) = &mut self.role {
+                    lead.flown.retain(|part| part.lane != lane || part.end <= said);
+                }
+            }
+            Told::Ended => self.working -= 1,
+            Told::Closing => self.closing = true,
+        }
+    }
+
+    fn marks(&mut self) -> Option<&mut Marks> {
+        match &mut self.role {
+            Role::Alone(alone) => alone.marks.as_mut(),
+            Role::Follows | Role::Leads(_) => None,
         }
     }
 
     /// Takes a checkpoint where one is due, while all shards have told of the same windows.
     fn checkpoint(&mut self, last: bool) {
-        if let (Some(marks), Some(told)) = (&mut self.marks, self.align.level()) {
-            marks.told(told, &self.analyst, last);
+        if let Role::Alone(alone) = &mut self.role
+            && let Some(marks) = &mut alone.marks
+        {
+            marks.told(&alone.align, &self.analyst, last);
         }
     }
 
-    fn observe(&mut self, window: WindowSummary) {
-        let end = window.window.end;
+    pub(super) fn observe(&mut self, window: WindowSummary) {
         let events = self.analyst.observe(window, &self.catalog);
-        self.doors.time.close(end);
         if events.is_empty() {
             return;
         }
@@ -186,17 +259,18 @@ impl State {
             return;
         }
         self.asked += 1;
-        let (catalog, pending) = self.doors.peek(self.asked);
+        let (missing, catalog, pending) = self.doors.peek(self.asked);
         self.question = Some(Question {
             number: self.asked,
             readers: vec![reader],
-            answered: vec![false; self.shards],
+            missing,
             open: Gross::new(pending),
             open_spans: 0,
             given: Given::default(),
             catalog,
             held: Vec::new(),
         });
+        self.answered();
     }
 
     fn answer(&mut self, shard: usize, peeked: Peeked) {
@@ -207,16 +281,31 @@ impl State {
         question.open.merge(&peeked.open);
         question.open_spans += peeked.open_spans;
         question.given.add(peeked.given);
-        if let Some(answered) = question.answered.get_mut(shard) {
-            *answered = true;
-        }
-        if !question.answered.iter().all(|a| *a) {
+        question.missing.remove(&shard);
+        self.answered();
+    }
+
+    /// Answers readers once all shards have.
+    fn answered(&mut self) {
+        if self.question.as_ref().is_none_or(|q| !q.missing.is_empty()) {
             return;
         }
-        let Some(mut question) = self.question.take() else { return };
-        self.align.pending().for_each(|part| question.open.add(part));
-        let (open, spans) = (question.open, question.open_spans);
-        let mut fresh = totals(&self.analyst, open, spans, &question.catalog, &mut self.order);
+        let Some(question) = self.question.take() else { return };
+        let (mut open, spans) = (question.open, question.open_spans);
+        let order = &mut self.order;
+        let mut fresh = match &self.role {
+            Role::Alone(alone) => {
+                alone.align.pending().for_each(|part| open.add(part));
+                totals(&self.analyst, open, spans, &question.catalog, order)
+            }
+            // Whoever leads tells.
+            Role::Follows => Totals::default(),
+            Role::Leads(lead) => {
+                lead.flown.iter().for_each(|part| open.include(&part.counted));
+                let names = (&*self.catalog, &*question.catalog);
+                totals_of(&self.analyst, names.0, open, spans, names.1, &mut self.names)
+            }
+        };
         fresh.given = question.given;
         let fresh = Arc::new(fresh);
         self.totals = Some((Instant::now(), Arc::clone(&fresh)));

@@ -99,8 +99,16 @@ pub(super) fn write(
     mut older: u64,
     figures: &Figures,
 ) {
-    while let Ok(Draft { body, position }) = drafts.recv() {
-        match store.write(&body) {
+    while let Ok(Draft { body, position, turn }) = drafts.recv() {
+        // In a hurry it takes the place of both: then nothing needs what the older one did.
+        let written = store.write(&body).and_then(|bytes| {
+            if turn.is_some() {
+                store.write(&body)?;
+                older = position;
+            }
+            Ok(bytes)
+        });
+        match written {
             Ok(bytes) => {
                 figures.checkpoints.inc();
                 figures.checkpoint_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));

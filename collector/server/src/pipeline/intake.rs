@@ -8,12 +8,13 @@
 use super::analyst::Told;
 use super::budget::Reserved;
 use super::gate::Gate;
+use super::lanes::{Inlet, Lanes};
 use super::marks::Laid;
 use super::pressure::Gauge;
 use super::queue::Queue;
 use super::shard::{Arrived, Job};
-use super::time::LogTime;
 use super::waiting::{Name, Taken, Tell, Waiting};
+use super::whole::{Turn, Turns, most};
 use super::{Kept, Refused};
 use crate::checkpoint::{Seen, State};
 use crate::clock::WallClock;
@@ -23,11 +24,13 @@ use longpole_core::aggregate::Dealt;
 use longpole_core::catalog::{Catalog, RedRow};
 use longpole_core::engine::{Intake, Settings, Tick};
 use longpole_model::signal::{Batch, Reason, Rejections, Tally, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// Windows between two marks in the log.
-const MARK_EVERY: u64 = 3;
+pub(super) const MARK_EVERY: u64 = 3;
 
 /// The doors' side of the shards.
 pub struct Doors {
@@ -36,15 +39,19 @@ pub struct Doors {
     pub(super) wake: Condvar,
     queues: Vec<Arc<Queue<Job>>>,
     analyst: Arc<Queue<Told>>,
-    /// How far all logs have come.
-    pub time: LogTime,
+    /// How streams are read; `None` where the doors have a log of their own.
+    pub(super) lanes: Option<Lanes>,
     pub(super) gauge: Arc<Gauge>,
+    /// Bytes of what is open that a shard may put into a mark.
+    most: usize,
 }
 
 pub(super) struct Ordered {
     pub(super) log: Kept,
-    intake: Intake,
+    pub(super) intake: Intake,
     pub(super) seen: Seen,
+    /// Streams that are read.
+    pub(super) lanes: BTreeMap<u32, Inlet>,
     pub(super) gate: Gate,
     /// Appended, not yet committed.
     pub(super) waiting: Vec<(Waiting, Tell)>,
@@ -54,6 +61,7 @@ pub(super) struct Ordered {
     marks: u64,
     mark_due: Timestamp,
     mark_every: u64,
+    whole: Turns,
 }
 
 impl Doors {
@@ -64,6 +72,7 @@ impl Doors {
         analyst: Arc<Queue<Told>>,
         state: Option<&State>,
         gauge: Arc<Gauge>,
+        lanes: Option<Lanes>,
     ) -> Self {
         let gate = if log.is_durable() { Gate::Replaying } else { Gate::Open };
         let (intake, seen) = match state {
@@ -77,22 +86,20 @@ impl Doors {
             log,
             intake,
             seen,
+            lanes: BTreeMap::new(),
             gate,
             waiting: Vec::new(),
             applied,
             marks: 0,
             mark_due,
             mark_every: settings.limits.window.saturating_mul(MARK_EVERY),
+            whole: Turns::default(),
         };
-        let queues = (0..settings.shards.max(1)).map(|_| Arc::default()).collect();
-        Self {
-            ordered: Mutex::new(ordered),
-            wake: Condvar::new(),
-            queues,
-            analyst,
-            time: LogTime::default(),
-            gauge,
-        }
+        let shards = if lanes.is_some() { 0 } else { settings.shards.max(1) };
+        let queues = (0..shards).map(|_| Arc::default()).collect();
+        let most = most(&settings.limits, settings.shards);
+        let (ordered, wake) = (Mutex::new(ordered), Condvar::new());
+        Self { ordered, wake, queues, analyst, lanes, gauge, most }
     }
 
     /// One queue a shard.
@@ -140,32 +147,10 @@ impl Doors {
         Ok(Taken::Soon(told))
     }
 
-    /// Takes what stands in a log of its own already, with the stamp that it has there. The time of
-    /// the streams is moved there first.
-    pub fn take_logged(
-        &self,
-        batch: Batch,
-        rejections: Rejections,
-        name: Name,
-        stamp: Timestamp,
-        room: Reserved,
-    ) -> Result<Verdict, Refused> {
-        let dealt = Dealt::new(&batch.spans, self.queues.len() as u32);
-        let mut ordered = self.ordered();
-        if ordered.gate != Gate::Open {
-            return Err(Refused::Closing);
-        }
-        self.time.hold(stamp);
-        // It has no place in the doors' own log.
-        let until = ordered.applied;
-        let waiting = Waiting { batch, dealt, rejections, room, stamp, name, until };
-        Ok(self.deal(&mut ordered, waiting))
-    }
-
     /// Hands a request to the shards, in the log's order.
     pub(super) fn deal(&self, ordered: &mut Ordered, waiting: Waiting) -> Verdict {
         let Waiting { batch, dealt, rejections, room, stamp, name, until } = waiting;
-        if let Some(tick) = ordered.intake.tick(self.time.at(stamp)) {
+        if let Some(tick) = ordered.intake.tick(stamp) {
             self.tell(ordered, tick);
         }
         let verdict = name.judge(&mut ordered.seen, stamp);
@@ -200,15 +185,21 @@ impl Doors {
         }
         if due {
             ordered.mark_due = tick.at.plus(ordered.mark_every);
-            ordered.marks += 1;
-            let (names, moment) = ordered.intake.capture();
-            let (number, position) = (ordered.marks, ordered.applied);
-            let seen = ordered.seen.clone();
-            for queue in &self.queues {
-                queue.push(Job::Mark(number));
-            }
-            let laid = Laid { number, position, names, moment, seen };
-            self.analyst.push(Told::Mark(Box::new(laid)));
+            self.lay(ordered, None);
+        }
+    }
+
+    /// Lays a mark behind what has been dealt; on somebody's turn it carries what is open.
+    fn lay(&self, ordered: &mut Ordered, turn: Option<Turn>) {
+        ordered.marks += 1;
+        let (names, moment) = ordered.intake.capture();
+        let (number, position) = (ordered.marks, ordered.applied);
+        let (seen, whole) = (ordered.seen.clone(), turn.as_ref().map(|_| self.most));
+        let laid = Laid { number, position, names, moment, seen, turn };
+        // Before the shards' answers, which go the same way.
+        self.analyst.push(Told::Mark(Box::new(laid)));
+        for queue in &self.queues {
+            queue.push(Job::Mark(number, whole));
         }
     }
 
@@ -218,15 +209,23 @@ impl Doors {
         let mut ordered = self.ordered();
         // What is read again is read as fast as it goes: a full queue is no pressure then.
         let replaying = ordered.gate == Gate::Replaying;
-        let step = self.gauge.look(replaying || self.time.is_held());
+        let step = self.gauge.look(replaying || self.lanes.is_some());
         ordered.intake.shed(step);
         ordered.log.hold(step.holds_bytes());
         let dealt = !ordered.log.is_durable() || ordered.log.end() == Position(ordered.applied);
         if dealt
             && !replaying
-            && let Some(tick) = ordered.intake.tick(self.time.at(now))
+            && self.lanes.is_none()
+            && let Some(tick) = ordered.intake.tick(now)
         {
             self.tell(&mut ordered, tick);
+        }
+        if !replaying
+            && ordered.log.is_tight()
+            && let failing = matches!(ordered.gate, Gate::Failing(_))
+            && let Some(turn) = ordered.whole.take(failing, Instant::now())
+        {
+            self.lay(&mut ordered, Some(turn));
         }
     }
 
@@ -235,14 +234,15 @@ impl Doors {
         self.ordered().intake.refuse(reason);
     }
 
-    /// Asks every shard what is open, all at the same place of the log; gives back the names and
-    /// the counters that are still here as of that place.
-    pub fn peek(&self, question: u64) -> (Arc<Catalog>, Tally) {
+    /// Asks every shard what is open, all at the same place of the log; gives back who was asked, the names
+    /// and the counters that are still here as of that place.
+    pub fn peek(&self, question: u64) -> (BTreeSet<usize>, Arc<Catalog>, Tally) {
         let ordered = self.ordered();
-        for queue in &self.queues {
-            queue.push(Job::Peek(question));
-        }
-        (Arc::clone(ordered.intake.catalog()), ordered.intake.pending())
+        let shards = self.queues.iter().enumerate();
+        let shards = shards.filter(|(_, queue)| queue.push(Job::Peek(question))).map(|(n, _)| n);
+        let lanes = ordered.lanes.iter().filter(|(_, lane)| lane.peek(question));
+        let asked = shards.chain(lanes.map(|(n, _)| *n as usize)).collect();
+        (asked, Arc::clone(ordered.intake.catalog()), ordered.intake.pending())
     }
 
     /// What keeps it from taking requests, and what came before.
@@ -274,5 +274,7 @@ impl Doors {
     /// Nothing more is dealt.
     pub(super) fn end(&self) {
         self.queues.iter().for_each(|q| q.close());
+        self.ordered().lanes.values().for_each(|lane| lane.queue.close());
+        self.analyst.push(Told::Closing);
     }
 }

@@ -63,6 +63,14 @@ impl Kept {
         }
     }
 
+    /// Whether old entries should go soon.
+    pub fn is_tight(&self) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Journal(log) => log.is_tight(),
+        }
+    }
+
     /// Requests whose bytes were not held.
     pub fn given_up(&self) -> u64 {
         match self {

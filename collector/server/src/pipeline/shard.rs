@@ -22,8 +22,9 @@ pub enum Job {
     Tick(Tick),
     /// Tell the analyst what is open: everything that came before this, nothing that comes after.
     Peek(u64),
-    /// Tell the analyst what series have shown, as of here: a mark with this number.
-    Mark(u64),
+    /// Tell the analyst what series have shown, as of here: a mark with this number; and, where it says
+    /// how many bytes of it at most, what is open.
+    Mark(u64, Option<usize>),
 }
 
 /// What a shard has not closed yet.
@@ -33,6 +34,17 @@ pub struct Peeked {
     pub open: Counters,
     pub open_spans: u64,
     pub given: Given,
+}
+
+impl Peeked {
+    pub fn of(aggregator: &Aggregator, question: u64) -> Self {
+        Self {
+            question,
+            open: aggregator.peek(),
+            open_spans: aggregator.open_spans() as u64,
+            given: aggregator.given(),
+        }
+    }
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,14 +69,14 @@ pub fn run(
                         analyst.push(Told::Closed { shard, closed, catalog });
                     }
                 }
-                Job::Mark(number) => {
-                    analyst.push(Told::Marked { number, shown: aggregator.shown() });
+                Job::Mark(number, whole) => {
+                    let (shown, held) =
+                        (aggregator.shown(), whole.and_then(|n| aggregator.held(n)));
+                    analyst.push(Told::Marked { number, shown, held });
                 }
                 Job::Peek(question) => {
-                    let open_spans = aggregator.open_spans() as u64;
-                    let (open, given) = (aggregator.peek(), aggregator.given());
-                    let peeked = Peeked { question, open, open_spans, given };
-                    analyst.push(Told::Peeked { shard, peeked: Box::new(peeked) });
+                    let peeked = Box::new(Peeked::of(&aggregator, question));
+                    analyst.push(Told::Peeked { shard, peeked });
                 }
             }
         }

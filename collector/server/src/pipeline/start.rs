@@ -1,7 +1,7 @@
 //! Starting a pipeline on a data folder: what an earlier life left goes to each part, the threads that write
 //! and read it start, and the doors open when it has been read.
 
-use super::analyst::Told;
+use super::analyst::{Alone, Role, Told};
 use super::budget::Budget;
 use super::durable::Durable;
 use super::intake::Doors;
@@ -35,7 +35,7 @@ impl Pipeline {
         decode: Arc<DecodeLimits>,
         outbox: Box<dyn Fn() -> Vec<Row> + Send>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let Durable { state, journal, committer, store, figures } = kept;
+        let Durable { mut state, journal, committer, store, figures } = kept;
         // From the mark of the checkpoint, which is the older one as soon as another is written.
         let from = state.as_ref().map_or(journal.oldest().0, |s| s.position);
         let (trim, again) = (journal.trimmer(), journal.replay(from));
@@ -44,11 +44,11 @@ impl Pipeline {
         let budget = Arc::new(Budget::new(settings.limits.queue_bytes));
         let gauge = Gauge::new(&settings.limits, settings.shards, Arc::clone(&budget));
         let (told, gauge) = (Arc::clone(&queue), Arc::new(gauge));
-        let doors = Arc::new(Doors::new(settings, log, told, state.as_ref(), gauge));
+        let doors = Arc::new(Doors::new(settings, log, told, state.as_ref(), gauge, None));
         let pipeline = Self { doors, analyst: queue, budget, clock };
         let (drafts, written) = std::sync::mpsc::sync_channel(1);
         let marks = Marks::new(&settings.limits, settings.shards.max(1) as usize, outbox, drafts);
-        let align = match &state {
+        let mut align = match &state {
             Some(state) => Align::resume(settings, state.told),
             None => Align::new(settings),
         };
@@ -56,10 +56,21 @@ impl Pipeline {
         if let Some(s) = &state {
             let rows = pipeline.doors.rows();
             let (place, told) = ((s.moment.step, s.moment.closed), s.told.next);
-            aggregators.iter_mut().for_each(|a| a.resume(&rows, place, &s.shown, told));
+            for one in &mut aggregators {
+                let mine: Vec<_> = s.shown.iter().filter(|shown| one.owns(shown.0)).collect();
+                one.resume(&rows, place, mine.into_iter(), told);
+            }
         }
-        let last =
-            pipeline.work(settings, aggregators, analyst, on_events, (align, Some(marks)))?;
+        if let Some(open) = state.as_mut().and_then(|s| s.open.take()) {
+            aggregators.iter_mut().for_each(|a| a.adopt(&open));
+            align.adopt(open.iter().flat_map(|h| h.windows()).cloned());
+        }
+        let last = pipeline.work(
+            aggregators,
+            analyst,
+            on_events,
+            Role::Alone(Box::new(Alone { align, marks: Some(marks) })),
+        )?;
         let (doors, counted) = (Arc::clone(&pipeline.doors), figures.clone());
         thread("commit".into(), move || commit::run(&doors, committer, &counted))?;
         let counted = figures.clone();

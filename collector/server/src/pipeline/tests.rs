@@ -84,7 +84,7 @@ async fn counted(shards: u32) {
 async fn a_full_queue_refuses_and_recovers() {
     let (settings, analyst) = parts(2);
     // Nobody works yet, so that the queue fills.
-    let pipeline = Pipeline::new(&settings, WallClock::start());
+    let pipeline = Pipeline::new(&settings, WallClock::start(), None);
     let large = 16 << 20;
     let mut taken = 0;
     let refused = loop {

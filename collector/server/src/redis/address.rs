@@ -1,7 +1,8 @@
-//! Where Redis is and who we are there: a URL that is used whole and shown without its secrets.
+//! Where Redis is, or who knows that, and who we are there: a URL that is used whole and shown without its secrets.
 
-use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
-use redis::{RedisResult, TlsCertificates};
+use super::sentinel::Sentinels;
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
+use redis::{RedisConnectionInfo, RedisResult, TlsCertificates};
 
 /// An address with what it takes to log in. Never shown with user or password.
 #[derive(Clone)]
@@ -9,6 +10,7 @@ pub struct Address {
     info: ConnectionInfo,
     shown: String,
     authority: Option<Vec<u8>>,
+    sentinels: Option<Sentinels>,
 }
 
 /// Why a text is no address. Repeats nothing of it: it may hold a password.
@@ -16,13 +18,14 @@ pub struct Address {
 pub enum BadAddress {
     /// Not a URL that leads to a server.
     #[error(
-        "is no address of Redis: write redis://[user:password@]host[:port], or rediss:// for TLS"
+        "is no address of Redis: write redis://[user:password@]host[:port], or rediss:// for TLS; with \
+         Sentinels redis+sentinel://[user:password@]host[:port][,host...]/master, or rediss+sentinel://"
     )]
     Form,
-    /// Sentinel or Cluster.
+    /// A Cluster.
     #[error(
-        "names Sentinel or Cluster, which this version does not speak: give the address of the \
-         master, behind a name that moves with it"
+        "names a Cluster, or several servers without Sentinels, which this version does not speak: give the \
+         address of one server, or of its Sentinels (redis+sentinel://host,host/master)"
     )]
     Scheme,
     /// Another database.
@@ -31,13 +34,24 @@ pub enum BadAddress {
 }
 
 impl Address {
-    /// Reads a URL: `redis://` or `rediss://` (TLS), with user, password and port where needed.
+    /// Reads a URL: `redis://` or `rediss://` (TLS), with user, password and port where needed; or
+    /// `redis+sentinel://` and `rediss+sentinel://`, with Sentinels and the name of the master they watch. User and
+    /// password are the master's.
     ///
     /// # Errors
     /// [`BadAddress`].
     pub fn parse(text: &str) -> Result<Self, BadAddress> {
         let text = text.trim();
         let scheme = text.split("://").next().unwrap_or_default();
+        if let Some(base) = scheme.strip_suffix("+sentinel") {
+            let rest = text.get(scheme.len() + 3..).unwrap_or_default();
+            let (login, list) = rest.rsplit_once('@').map_or(("", rest), |(l, r)| (l, r));
+            let sentinels = Sentinels::parse(list).ok_or(BadAddress::Form)?;
+            let at = if login.is_empty() { "" } else { "@" };
+            let any = Self::parse(&format!("{base}://{login}{at}sentinel"))?;
+            let shown = format!("{scheme}://{}", sentinels.shown());
+            return Ok(Self { shown, sentinels: Some(sentinels), ..any });
+        }
         if scheme.contains("sentinel") || scheme.contains("cluster") || text.contains(',') {
             return Err(BadAddress::Scheme);
         }
@@ -52,7 +66,7 @@ impl Address {
         // No HELLO and no CLIENT SETINFO: the least rights that we ship hold neither.
         let login = info.redis_settings().clone();
         let login = login.set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
-        Ok(Self { info: info.set_redis_settings(login), shown, authority: None })
+        Ok(Self { info: info.set_redis_settings(login), shown, authority: None, sentinels: None })
     }
 
     /// The same with another password.
@@ -77,21 +91,58 @@ impl Address {
 
     /// Whether the connection is encrypted.
     pub fn is_tls(&self) -> bool {
-        self.shown.starts_with("rediss:")
+        self.shown.starts_with("rediss")
     }
 
-    /// A client for it.
+    /// Who knows where it is, where that has to be asked.
+    pub(super) fn sentinels(&self) -> Option<&Sentinels> {
+        self.sentinels.as_ref()
+    }
+
+    /// A place that is reached as this address is: with TLS, or without.
+    pub(super) fn at(&self, host: &str, port: u16) -> ConnectionAddr {
+        match self.is_tls() {
+            true => ConnectionAddr::TcpTls {
+                host: host.to_owned(),
+                port,
+                insecure: false,
+                tls_params: None,
+            },
+            false => ConnectionAddr::Tcp(host.to_owned(), port),
+        }
+    }
+
+    /// A client for it, or for the place where it is now.
     ///
     /// # Errors
     /// Certificates that are none.
-    pub(super) fn client(&self) -> RedisResult<Client> {
+    pub(super) fn client(&self, at: Option<ConnectionAddr>) -> RedisResult<Client> {
+        let info = self.info.clone();
+        self.open(match at {
+            Some(at) => info.set_addr(at),
+            None => info,
+        })
+    }
+
+    /// A client for a place where nobody knows us.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub(super) fn stranger(&self, at: ConnectionAddr) -> RedisResult<Client> {
+        let nobody = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP2)
+            .set_skip_set_lib_name();
+        self.open(self.info.clone().set_addr(at).set_redis_settings(nobody))
+    }
+
+    fn open(&self, info: ConnectionInfo) -> RedisResult<Client> {
         match &self.authority {
             Some(pem) if self.is_tls() => {
                 let certificates =
                     TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
-                Client::build_with_tls(self.info.clone(), certificates)
+                Client::build_with_tls(info, certificates)
             }
-            _ => Client::open(self.info.clone()),
+            _ => Client::open(info),
         }
     }
 }
@@ -134,6 +185,16 @@ mod tests {
     }
 
     #[test]
+    fn sentinels_are_named_with_their_master() {
+        let a = Address::parse("rediss+sentinel://pen:PRIVATE@h,i:7/main").expect("an address");
+        assert_eq!(a.shown(), "rediss+sentinel://h:26379,i:7/main");
+        assert!(a.is_tls() && a.sentinels().is_some_and(|s| s.hosts.len() == 2));
+        assert_eq!(a.info.redis_settings().username(), Some("pen"));
+        assert!(a.client(Some(a.at("j", 8))).is_ok());
+        assert!(Address::parse("redis+sentinel://h/main").is_ok_and(|a| !a.is_tls()));
+    }
+
+    #[test]
     fn what_is_no_address_is_told_without_repeating_it() {
         let cases = [
             ("", BadAddress::Form),
@@ -141,7 +202,9 @@ mod tests {
             ("http://h", BadAddress::Form),
             ("rediss://h#insecure", BadAddress::Form),
             ("redis://h/3", BadAddress::Database),
-            ("redis+sentinel://h/main", BadAddress::Scheme),
+            ("redis+sentinel://h", BadAddress::Form),
+            ("redis-sentinel://h/main", BadAddress::Scheme),
+            ("redis+cluster://h", BadAddress::Scheme),
             ("redis://a,b", BadAddress::Scheme),
         ];
         for (text, want) in cases {

@@ -1,5 +1,5 @@
-//! What only the owner of a stream may do: hold the lease, write the position, bury an entry. Each is
-//! a script that checks and writes in one step on the server.
+//! What only the owner of a stream may do: hold the lease, write the position and what closed, bury an entry;
+//! and the same for who leads. Each is a script that checks and writes in one step on the server.
 //!
 //! Who acquires a lease after another gets a greater token; a write with a smaller one is refused, so
 //! that an owner that slept through its lease changes nothing when it wakes. When to do any of it is
@@ -10,6 +10,7 @@
 //! fills it.
 
 use super::id::EntryId;
+use super::lane::Due;
 use longpole_model::signal::Timestamp;
 use longpole_proto::road::stream_key;
 use redis::aio::MultiplexedConnection;
@@ -26,7 +27,7 @@ pub const GROUP: &str = "longpole";
 const ACQUIRE: &str = r"
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then
-  return {0, held, redis.call('HMGET', KEYS[2], 'low')[1] or ''}
+  return {0, held}
 end
 local p = redis.call('HMGET', KEYS[2], 'token', 'owner', 'read', 'low', 'closed', 'count', 'dead')
 local token = tonumber(p[1] or '0') or 0
@@ -40,13 +41,34 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return {1, tostring(token), before, p[3] or '', p[4] or '', p[5] or '', p[6] or '', p[7] or ''}";
 
 const WRITE: &str = r"
-if redis.call('HMGET', KEYS[1], 'token')[1] ~= ARGV[1] then return 0 end
+local p = redis.call('HMGET', KEYS[1], 'token', 'closed')
+if p[1] ~= ARGV[1] then return {0, ''} end
+if (p[2] or '0') ~= ARGV[9] then return {2, p[2] or '0'} end
 redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[7])
 redis.call('HSET', KEYS[1], 'read', ARGV[2], 'low', ARGV[3], 'closed', ARGV[4], 'count', ARGV[5])
+if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'mark', ARGV[8]) end
+for i = 10, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
 if redis.pcall('XGROUP', 'SETID', KEYS[2], ARGV[6], ARGV[2]).err then
   redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[6], ARGV[2], 'MKSTREAM')
 end
+return {1, ''}";
+
+const FILE: &str = r"
+if redis.call('HMGET', KEYS[1], 'token')[1] ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[1], 'analysis')
+redis.call('HSET', KEYS[1], 'analysis', ARGV[2], 'behind', ARGV[3])
 return 1";
+
+const JOIN: &str = r"
+redis.call('HDEL', KEYS[1], ARGV[1])
+local now, all, live = tonumber(ARGV[2]), redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #all, 2 do
+  if tonumber(all[i + 1]) < now then redis.call('HDEL', KEYS[1], all[i])
+  else live[#live + 1] = all[i] end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+live[#live + 1] = ARGV[1]
+return live";
 
 const BURY: &str = r"
 local p = redis.call('HMGET', KEYS[1], 'token', 'dead')
@@ -74,16 +96,30 @@ pub struct Keys {
     pub position: String,
     /// What could not be taken.
     pub dead: String,
+    /// Windows that closed, until they are judged and filed.
+    pub windows: String,
 }
 
 impl Keys {
     /// Of a shard's stream.
     pub fn of(shard: u32) -> Self {
-        let stream = stream_key(shard);
+        Self::named(stream_key(shard))
+    }
+
+    /// Of who leads: there is no stream, and the position holds what the next leader goes on from.
+    pub fn leader() -> Self {
+        Self::named("lp:{leader}".to_owned())
+    }
+
+    fn named(stream: String) -> Self {
         let key = |what: &str| format!("{stream}:{what}");
-        Self { owner: key("owner"), position: key("position"), dead: key("dead"), stream }
+        let (owner, position) = (key("owner"), key("position"));
+        Self { owner, position, dead: key("dead"), windows: key("windows"), stream }
     }
 }
+
+/// Collectors that share the streams, each with the moment at which it is taken for gone.
+const MEMBERS: &str = "lp:{leader}:members";
 
 /// How far a stream was taken, as it is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,13 +150,8 @@ pub struct Held {
 pub enum Lease {
     /// Ours for [`LEASE`] from the moment before it was asked for.
     Ours(Held),
-    /// Another's.
-    Theirs {
-        /// Whose.
-        owner: String,
-        /// [`Position::low`] as it wrote it last; 0 = nothing yet.
-        low: Timestamp,
-    },
+    /// Another's, whose name this is.
+    Theirs(String),
 }
 
 /// Whether a write was done.
@@ -157,7 +188,7 @@ pub async fn acquire(c: &mut MultiplexedConnection, keys: &Keys, me: &str) -> Re
     let first = next();
     let stamp = |text: String| Timestamp(text.parse().unwrap_or(0));
     if !ours {
-        return Ok(Lease::Theirs { owner: first, low: stamp(next()) });
+        return Ok(Lease::Theirs(first));
     }
     let token = first.parse().unwrap_or(0);
     let before = next();
@@ -171,7 +202,8 @@ pub async fn acquire(c: &mut MultiplexedConnection, keys: &Keys, me: &str) -> Re
     Ok(Lease::Ours(Held { token, before, position }))
 }
 
-/// Writes a position and trims the stream before `trim`.
+/// Writes what is due of a stream, and trims the stream before `trim`. Where Redis went back behind what had been
+/// written, nothing is, and it says up to where windows are there.
 ///
 /// # Errors
 /// Redis's.
@@ -179,13 +211,14 @@ pub async fn write(
     c: &mut MultiplexedConnection,
     keys: &Keys,
     token: u64,
-    at: Position,
+    due: &Due,
     trim: EntryId,
-) -> RedisResult<Written> {
-    let done: u8 = cmd("EVAL")
-        .arg(WRITE)
-        .arg(2)
-        .arg(&[&keys.position, &keys.stream])
+) -> RedisResult<Result<Written, Timestamp>> {
+    let at = due.position;
+    let mut ask = cmd("EVAL");
+    ask.arg(WRITE)
+        .arg(3)
+        .arg(&[&keys.position, &keys.stream, &keys.windows])
         .arg(token)
         .arg(at.read.to_string())
         .arg(at.low.0)
@@ -193,9 +226,59 @@ pub async fn write(
         .arg(at.count)
         .arg(GROUP)
         .arg(trim.to_string())
-        .query_async(c)
-        .await?;
+        .arg(due.mark.as_deref().unwrap_or_default())
+        .arg(due.behind.0);
+    for (end, window) in &due.windows {
+        ask.arg(end.0).arg(&window[..]);
+    }
+    let (done, closed): (u8, String) = ask.query_async(c).await?;
+    Ok(match done {
+        1 => Ok(Written::Done),
+        2 => Err(Timestamp(closed.parse().unwrap_or(0))),
+        _ => Ok(Written::Fenced),
+    })
+}
+
+/// Files what the next leader goes on from, and which streams are `behind` what was judged.
+///
+/// # Errors
+/// Redis's.
+pub async fn file(
+    c: &mut MultiplexedConnection,
+    token: u64,
+    analysis: &[u8],
+    behind: &str,
+) -> RedisResult<Written> {
+    let keys = Keys::leader();
+    let mut ask = cmd("EVAL");
+    ask.arg(FILE).arg(1).arg(&keys.position).arg(token).arg(analysis).arg(behind);
+    let done: u8 = ask.query_async(c).await?;
     Ok(if done == 1 { Written::Done } else { Written::Fenced })
+}
+
+/// Says that we are here; gives back all who are, sorted. `now` is Redis's clock.
+///
+/// # Errors
+/// Redis's.
+pub async fn join(
+    c: &mut MultiplexedConnection,
+    me: &str,
+    now: Timestamp,
+) -> RedisResult<Vec<String>> {
+    let (now, until) = (now.0 / 1_000_000, now.plus(LEASE.as_nanos() as u64).0 / 1_000_000);
+    let mut ask = cmd("EVAL");
+    ask.arg(JOIN).arg(1).arg(MEMBERS).arg(me).arg(now).arg(until);
+    let mut all: Vec<String> = ask.query_async(c).await?;
+    all.sort_unstable();
+    Ok(all)
+}
+
+/// Says that we are gone.
+///
+/// # Errors
+/// Redis's.
+pub async fn part(c: &mut MultiplexedConnection, me: &str) -> RedisResult<()> {
+    cmd("HDEL").arg(MEMBERS).arg(me).query_async(c).await
 }
 
 /// Puts an entry that cannot be taken among the dead letters, once.

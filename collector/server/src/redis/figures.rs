@@ -31,8 +31,24 @@ pub struct Figures {
     pub dead_items: IntCounter,
     /// Entries that were gone before they were read.
     pub gone: IntCounter,
-    /// Items of entries read again that an earlier reader had counted.
+    /// Items of entries read again that an earlier reader had read.
     pub replayed: IntCounter,
+    /// Streams that another collector took over.
+    pub lost: IntCounter,
+    /// Whether this collector judges the windows of all.
+    pub leads: IntGauge,
+    /// Collectors that share the streams.
+    pub members: IntGauge,
+    /// Windows judged here.
+    pub judged: IntCounter,
+    /// Of them, those that were judged without a stream that was far behind.
+    pub partial: IntCounter,
+    /// Windows of single streams that came when the others' had been judged.
+    pub late: IntCounter,
+    /// Windows that could not be read.
+    pub unreadable: IntCounter,
+    /// Bytes of what the next leader goes on from.
+    pub filed: IntGauge,
     /// Writes that a newer owner's token refused.
     pub fenced: IntCounter,
     /// Age of the oldest entry that was not taken, by shard.
@@ -99,7 +115,24 @@ impl Figures {
             bytes: counter("entry_bytes", "Bytes of entries taken, as they are stored.")?,
             dead_items: counter("dead_letter_items", "Items in entries that could not be taken.")?,
             gone: counter("gone_entries", "Entries trimmed or deleted before they were read.")?,
-            replayed: counter("replayed_items", "Items read again that were counted before.")?,
+            replayed: counter(
+                "replayed_items",
+                "Items read again that an earlier reader had read.",
+            )?,
+            lost: counter("streams_lost", "Streams that another collector took over.")?,
+            leads: gauge("leads", "Whether this collector judges the windows of all streams.")?,
+            members: gauge("collectors", "Collectors that share the streams.")?,
+            judged: counter("judged_windows", "Windows judged by this collector.")?,
+            partial: counter(
+                "partial_windows",
+                "Windows judged without a stream that was far behind.",
+            )?,
+            late: counter(
+                "late_windows",
+                "Windows of single streams that came after the others' were judged.",
+            )?,
+            unreadable: counter("unreadable_windows", "Windows that could not be read.")?,
+            filed: gauge("analysis_bytes", "Bytes of what the next leader goes on from.")?,
             fenced: counter("fenced_writes", "Writes refused since a stream has a newer owner.")?,
             dead,
             lag,

@@ -5,6 +5,7 @@
 //! asked for once more by whoever wanted it. What an order may be is `control`'s.
 
 use super::Streams;
+use super::entry::field;
 use super::id::EntryId;
 use super::reply::{self, Entries};
 use super::session::{ANSWER, BLOCK, connect};
@@ -93,14 +94,10 @@ async fn hear(
     c: &mut MultiplexedConnection,
     fields: &[Vec<u8>],
 ) -> Result<(), RedisError> {
-    let field = |name: &str| {
-        let mut pairs = fields.chunks_exact(2);
-        pairs.find(|pair| pair[0] == name.as_bytes()).map(|pair| pair[1].as_slice())
-    };
-    let text = |name: &str| std::str::from_utf8(field(name)?).ok();
+    let text = |name: &str| std::str::from_utf8(field(fields, name)?).ok();
     let Some(taker) = text(FIELD_TAKER).and_then(Taker::read) else { return Ok(()) };
     let report = text(FIELD_REPORT).and_then(Report::read);
-    if let (Some(packed), Some(report)) = (field(FIELD_PROFILE), &report) {
+    if let (Some(packed), Some(report)) = (field(fields, FIELD_PROFILE), &report) {
         profile::by_stream(door, &taker, report.id, Bytes::copy_from_slice(packed)).await;
         return Ok(());
     }

@@ -1,124 +1,216 @@
-//! Holds streams: gets leases that are free, renews ours, writes positions down, trims, and notices
-//! what is gone.
+//! Holds streams: our share of them. Gets leases that are free, renews ours, writes down what is due, trims,
+//! gives up what others are to have, and notices what is gone.
 //!
-//! One collector holds all it can get; another that reads the same Redis stands by and takes over what
-//! is not renewed. Whoever loses a stream to another ends ([`End::Fenced`]).
+//! Everybody who is here gets as many streams as everybody else, or one less; so whoever comes is given some,
+//! and what a dead one had is shared by the rest. Nobody is asked: each counts who is there. What is lost or
+//! given up is built again by its next owner, from the last place that was written; what was said of it under an
+//! older token is refused.
 
 use super::Streams;
 use super::fence::{self, Keys, LEASE, Lease, Written};
 use super::id::EntryId;
-use super::lane::{Lane, reach};
+use super::lane::{Lane, trimmed};
 use super::session::End;
-use longpole_model::signal::Timestamp;
+use crate::checkpoint::lane;
+use longpole_core::engine::reach;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value, cmd};
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 /// Leases are asked for and positions written this often.
 const EVERY: Duration = Duration::from_secs(1);
-/// Whoever stands by keeps its windows open so much longer: the other's may become ours.
-const STAND_BY: Duration = Duration::from_secs(10);
 /// Redis's clock is asked for each so many rounds.
 const CLOCK: u32 = 10;
 
 /// Holds what it can until something ends it.
-pub async fn hold(to: &Streams, mut c: MultiplexedConnection, streams: u32) -> End {
+///
+/// # Errors
+/// [`End`], always.
+pub async fn hold(
+    to: &Streams,
+    mut c: MultiplexedConnection,
+    streams: u32,
+) -> Result<Infallible, End> {
     let mut round = 0u32;
     loop {
+        let next = tokio::time::Instant::now() + EVERY;
+        let members = fence::join(&mut c, &to.me, to.clock()).await?;
+        let share = share(streams, &members, &to.me);
+        to.state.shown().members = members;
+        give_up(to, &mut c, share).await?;
         for shard in 0..streams {
-            if let Err(end) = lease(to, &mut c, shard).await {
-                return end;
+            let held = ours(to);
+            if held.contains(&shard) || (held.len() as u32) < share {
+                lease(to, &mut c, shard, streams).await?;
             }
         }
-        if to.state.lanes.all().is_empty() {
-            stand_by(to);
-        }
-        let ours: Vec<u32> = to.state.lanes.all().keys().copied().collect();
-        for shard in ours {
-            let done = match write(to, &mut c, shard).await {
-                Ok(()) => watch(to, &mut c, shard).await,
-                Err(end) => Err(end),
-            };
-            if let Err(end) = done {
-                return end;
-            }
+        for shard in ours(to) {
+            write(to, &mut c, shard).await?;
+            watch(to, &mut c, shard).await?;
         }
         round = round.wrapping_add(1);
         if round.is_multiple_of(CLOCK) {
             let asked = to.door.pipeline.now();
-            match super::survey::look(&mut c, to.settings.accept_eviction).await {
-                Ok(server) => {
-                    let mut shown = to.state.shown();
-                    shown.look(server, asked, to.door.pipeline.now());
+            let server = super::survey::look(&mut c, to.settings.accept_eviction).await?;
+            to.state.shown().look(server, asked, to.door.pipeline.now());
+        }
+        // What closes meanwhile is written at once.
+        while tokio::time::timeout_at(next, to.state.lanes.said.notified()).await.is_ok() {
+            for shard in ours(to) {
+                if to.state.lanes.all().get(&shard).is_some_and(|l| l.waits().0) {
+                    write(to, &mut c, shard).await?;
                 }
-                Err(look) => return look.into(),
             }
         }
-        tokio::time::sleep(EVERY).await;
     }
 }
 
-/// Log time where all streams are another's: behind its own, so that what it had open can be counted
-/// here in time.
-fn stand_by(to: &Streams) {
-    let mut shown = to.state.shown();
-    shown.caught_up = true;
-    let low = shown.streams.values().map(|s| s.low).min().unwrap_or_default();
-    drop(shown);
-    if low > Timestamp(0) {
-        let there = low.plus(reach(&to.limits)).min(to.clock());
-        to.door.pipeline.time().hold(there.minus(STAND_BY.as_nanos() as u64));
-    }
+fn ours(to: &Streams) -> Vec<u32> {
+    to.state.lanes.all().keys().copied().collect()
 }
 
-/// Gets or renews the lease of a stream.
-async fn lease(to: &Streams, c: &mut MultiplexedConnection, shard: u32) -> Result<(), End> {
-    let asked = Instant::now();
-    let answer = fence::acquire(c, &Keys::of(shard), &to.me).await?;
-    let ours = to.state.lanes.all().get(&shard).map(|l| l.token);
-    let mut shown = to.state.shown();
-    let stream = shown.streams.entry(shard).or_default();
-    match (answer, ours) {
-        (Lease::Theirs { owner, low }, None) => {
-            (stream.ours, stream.owner, stream.low) = (false, owner, low);
-        }
-        (Lease::Theirs { owner, .. }, Some(_)) => return Err(End::Fenced(shard, owner)),
-        // Somebody had it in between, and gave it up.
-        (Lease::Ours(held), Some(token)) if held.token != token && !held.before.is_empty() => {
-            return Err(End::Fenced(shard, held.before));
-        }
-        (Lease::Ours(held), ours) => {
-            (stream.ours, stream.token) = (true, held.token);
-            stream.owner.clone_from(&to.me);
-            drop(shown);
-            let mut lanes = to.state.lanes.all();
-            let lane = lanes.entry(shard).or_insert_with(|| Lane::new(&held, asked));
-            (lane.token, lane.until) = (held.token, asked + LEASE);
-            if ours.is_none() {
-                let (token, before, from) = (held.token, held.before, lane.taken.to_string());
-                tracing::info!(shard, token, before, from, "this stream is ours");
-            }
-        }
+/// How many of the streams are ours: the same for all, what is left over to the first.
+fn share(streams: u32, members: &[String], me: &str) -> u32 {
+    let many = u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
+    let first = members.iter().position(|m| m == me).and_then(|at| u32::try_from(at).ok());
+    streams / many + u32::from(first.is_some_and(|at| at < streams % many))
+}
+
+/// Gives up what is more than our share, so that others can have it.
+async fn give_up(to: &Streams, c: &mut MultiplexedConnection, share: u32) -> Result<(), End> {
+    for shard in ours(to).into_iter().skip(share as usize) {
+        write(to, c, shard).await?;
+        forget(to, shard);
+        fence::release(c, &Keys::of(shard), &to.me).await?;
+        tracing::info!(shard, share, "this stream is given up: others are to have it");
     }
     Ok(())
 }
 
-/// Writes the position of a stream down, and trims what is behind what may be needed.
-async fn write(to: &Streams, c: &mut MultiplexedConnection, shard: u32) -> Result<(), End> {
-    let pipeline = &to.door.pipeline;
-    let Some(lane) = to.state.lanes.all().get(&shard).cloned() else { return Ok(()) };
-    // In this order: what is closed now was taken before.
-    let closed = pipeline.closed();
-    let at = lane.position(&to.limits, pipeline.log_time(), closed);
-    // Twice the horizon stays readable behind what a restart needs.
-    let trim = EntryId::before(at.low.minus(2 * to.limits.horizon));
-    match fence::write(c, &Keys::of(shard), lane.token, at, trim).await? {
-        Written::Done | Written::Before => Ok(()),
-        Written::Fenced => {
-            to.state.figures.fenced.inc();
-            Err(End::Fenced(shard, "another collector".into()))
+/// A stream is ours no more.
+fn forget(to: &Streams, shard: u32) {
+    to.state.lanes.all().remove(&shard);
+    to.door.pipeline.end(shard);
+    if let Some(stream) = to.state.shown().streams.get_mut(&shard) {
+        stream.ours = false;
+    }
+}
+
+/// Another has it: what we had open is counted there.
+fn lost(to: &Streams, shard: u32, owner: &str) {
+    forget(to, shard);
+    to.state.figures.lost.inc();
+    tracing::warn!(
+        shard,
+        owner,
+        "this stream was taken over: its lease was not renewed in time (this process was stopped, starved \
+         or cut off from Redis). What was open in it is counted there"
+    );
+}
+
+/// Gets or renews the lease of a stream.
+async fn lease(
+    to: &Streams,
+    c: &mut MultiplexedConnection,
+    shard: u32,
+    streams: u32,
+) -> Result<(), End> {
+    let asked = Instant::now();
+    let answer = fence::acquire(c, &Keys::of(shard), &to.me).await?;
+    let token = to.state.lanes.all().get(&shard).map(|l| l.token);
+    let held = match answer {
+        Lease::Theirs(owner) => {
+            if token.is_some() {
+                lost(to, shard, &owner);
+            }
+            to.state.shown().streams.entry(shard).or_default().owner = owner;
+            return Ok(());
+        }
+        Lease::Ours(held) if token == Some(held.token) => {
+            if let Some(lane) = to.state.lanes.all().get_mut(&shard) {
+                lane.until = asked + LEASE;
+            }
+            return Ok(());
+        }
+        Lease::Ours(held) => held,
+    };
+    if token.is_some() {
+        // Somebody had it in between, and gave it up.
+        lost(to, shard, &held.before);
+    }
+    let place = place(to, c, shard).await?;
+    let (millis, number) = place.as_ref().map(|p| p.place.position).unwrap_or_default();
+    let from = EntryId { millis, number };
+    let said = held.position.unwrap_or_default().closed;
+    // Known before its thread says anything.
+    to.state.lanes.all().insert(shard, Lane::new(&held, asked, from));
+    if let Err(e) = to.door.pipeline.begin((shard, streams), held.token, place, said) {
+        forget(to, shard);
+        return Err(End::Lost(format!("no thread for stream {shard}: {e}")));
+    }
+    let mut shown = to.state.shown();
+    let stream = shown.streams.entry(shard).or_default();
+    (stream.ours, stream.token) = (true, held.token);
+    stream.owner.clone_from(&to.me);
+    drop(shown);
+    let (token, before, from) = (held.token, held.before, from.to_string());
+    tracing::info!(shard, token, before, from, "this stream is ours");
+    Ok(())
+}
+
+/// From where a stream is read on; `None`: from its beginning.
+async fn place(
+    to: &Streams,
+    c: &mut MultiplexedConnection,
+    shard: u32,
+) -> Result<Option<lane::Lane>, End> {
+    let mut ask = cmd("HMGET");
+    let told: Vec<Option<Vec<u8>>> =
+        ask.arg(&Keys::of(shard).position).arg("mark").query_async(c).await?;
+    let Some(body) = told.into_iter().next().flatten() else { return Ok(None) };
+    match lane::read(&body, &to.limits) {
+        Ok(place) => Ok(Some(place)),
+        Err(e) if e.is_foreign() => {
+            // Somebody who can read it is to have it.
+            fence::release(c, &Keys::of(shard), &to.me).await?;
+            Err(End::Foreign(Keys::of(shard).position, e.to_string()))
+        }
+        Err(e) => {
+            tracing::error!(shard, "{e}; the stream is read from its beginning");
+            Ok(None)
         }
     }
+}
+
+/// Writes down what is due of a stream, and trims what is behind what may be needed.
+async fn write(to: &Streams, c: &mut MultiplexedConnection, shard: u32) -> Result<(), End> {
+    let lane = to.state.lanes.all().get(&shard).map(|l| (l.token, l.due(reach(&to.limits))));
+    let Some((token, due)) = lane else { return Ok(()) };
+    let trim = trimmed(&to.limits, due.position.low);
+    match fence::write(c, &Keys::of(shard), token, &due, trim).await? {
+        Ok(Written::Done | Written::Before) => {
+            if let Some(lane) = to.state.lanes.all().get_mut(&shard).filter(|l| l.token == token) {
+                lane.written(&due);
+            }
+        }
+        Err(closed) => {
+            let mut lanes = to.state.lanes.all();
+            let whole = lanes.get_mut(&shard).is_none_or(|lane| lane.went_back(closed));
+            let closed = closed.0;
+            tracing::error!(
+                shard,
+                closed,
+                whole,
+                "Redis lost windows that it had; they are written again"
+            );
+        }
+        Ok(Written::Fenced) => {
+            to.state.figures.fenced.inc();
+            lost(to, shard, "another collector");
+        }
+    }
+    Ok(())
 }
 
 /// Notices what was trimmed or deleted before it was read, and a stream that went back.
@@ -164,22 +256,21 @@ async fn watch(to: &Streams, c: &mut MultiplexedConnection, shard: u32) -> Resul
              Nobody but the collector may trim streams"
         );
     }
-    if last < lane.taken && last < lane.found.read.max(lane.taken) && lane.count > added {
+    if last < lane.taken && last < lane.found.max(lane.taken) && lane.count > added {
         tracing::error!(
             stream, at = %lane.taken, last = %last,
             "the stream went back: Redis lost what it had acknowledged. Reading on from its end"
         );
         (lane.taken, lane.count) = (last, added);
-        lane.found.read = lane.found.read.min(last);
+        lane.found = lane.found.min(last);
         return Err(End::Lost(format!("{stream} went back")));
     }
     Ok(())
 }
 
-/// Writes all positions down and gives the streams up. What fails here is mended by the next owner.
+/// Writes everything down and gives the streams up. What fails here is mended by the next owner.
 pub async fn leave(to: &Streams, c: &mut MultiplexedConnection) {
-    let ours: Vec<u32> = to.state.lanes.all().keys().copied().collect();
-    for shard in ours {
+    for shard in ours(to) {
         let left = match write(to, c, shard).await {
             Ok(()) => fence::release(c, &Keys::of(shard), &to.me).await.map_err(End::from),
             Err(end) => Err(end),
@@ -187,5 +278,27 @@ pub async fn leave(to: &Streams, c: &mut MultiplexedConnection) {
         if let Err(end) = left {
             tracing::warn!(shard, "the stream could not be left in order: {end}");
         }
+    }
+    // Else it ends with its time.
+    let _ = fence::part(c, &to.me).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_shared_evenly() {
+        let members = |n: usize| (0..n).map(|i| format!("c{i}")).collect::<Vec<_>>();
+        let shares = |streams, n: usize| -> Vec<u32> {
+            let all = members(n);
+            all.iter().map(|me| share(streams, &all, me)).collect()
+        };
+        assert_eq!(shares(4, 1), [4]);
+        assert_eq!(shares(4, 3), [2, 1, 1]);
+        assert_eq!(shares(2, 3), [1, 1, 0]);
+        assert_eq!(shares(64, 5).iter().sum::<u32>(), 64);
+        assert_eq!(share(4, &members(2), "who is not counted yet"), 2);
+        assert_eq!(share(4, &[], "alone"), 4);
     }
 }

@@ -17,6 +17,7 @@ use crate::log::Producer;
 use crate::pipeline::{Budget, Reserved};
 use bytes::Bytes;
 use parts::Part;
+pub use parts::gzip;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};

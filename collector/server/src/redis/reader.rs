@@ -1,19 +1,18 @@
-//! Reads the streams that are ours, all at once, and takes their entries in the order of arrival.
+//! Reads the streams that are ours, all at once, each in its own order.
 //!
 //! By XREAD behind the last entry read here: what a consumer group has pending says nothing of what
 //! was counted. While entries are taken the next ones are read.
 
 use super::Streams;
 use super::id::EntryId;
-use super::merge::Merge;
-use super::replayed::Replayed;
 use super::reply::{self, Entries};
 use super::session::{BLOCK, End};
-use super::take::{self, Found};
+use super::take;
 use longpole_model::signal::SECOND;
 use longpole_proto::road::stream_key;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value, cmd};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Entries of a stream in one reply: of 256 KiB at most where producers keep to what is agreed.
@@ -23,6 +22,9 @@ const NOTHING: Duration = Duration::from_millis(100);
 /// A quiet stream is taken to have come to this long ago, in case clocks are not quite as one.
 const MARGIN: u64 = SECOND;
 
+/// Up to where streams have been read, by their tokens.
+type Cursors = BTreeMap<u32, (u64, EntryId)>;
+
 /// Reads and takes until something ends it.
 pub async fn read(
     to: &Streams,
@@ -30,19 +32,14 @@ pub async fn read(
     mut commands: MultiplexedConnection,
     streams: u32,
 ) -> End {
-    let mut merge = Merge::default();
-    let mut replayed = Replayed::new(&to.limits, to.origin);
     to.state.lanes.all().values_mut().for_each(|lane| lane.behind = true);
+    let mut cursors = Cursors::new();
     let mut found = Vec::new();
     loop {
-        let now = Instant::now();
-        for (shard, lane) in to.state.lanes.all().iter().filter(|(_, lane)| now < lane.until) {
-            merge.begin(*shard, lane.taken);
-        }
-        let wanted = merge.wanted();
+        let wanted = wanted(to, &mut cursors);
         let (told, taken) = tokio::join!(
             ask(&mut reads, &wanted),
-            arrive(to, &mut commands, &mut merge, &mut replayed, std::mem::take(&mut found)),
+            arrive(to, &mut commands, std::mem::take(&mut found)),
         );
         if let Err(end) = taken {
             return end;
@@ -51,18 +48,32 @@ pub async fn read(
             Ok(told) => reply::read(told, streams),
             Err(e) => return e.into(),
         };
-        found = told_of(to, &mut merge, &wanted, told);
+        found = told_of(to, &mut cursors, &wanted, told);
     }
 }
 
 /// What one stream had in one reply.
 struct Told {
     shard: u32,
+    token: u64,
     entries: Entries,
     /// As many as were asked for.
     more: bool,
     /// Nothing that is still to come arrived before this millisecond.
     until: u64,
+}
+
+/// Streams to be read, and behind which entry. Those whose windows wait to be written are left out.
+fn wanted(to: &Streams, cursors: &mut Cursors) -> Vec<(u32, EntryId)> {
+    let now = Instant::now();
+    let lanes = to.state.lanes.all();
+    cursors.retain(|shard, (token, _)| lanes.get(shard).is_some_and(|l| l.token == *token));
+    let ours = lanes.iter().filter(|(_, lane)| now < lane.until && !lane.waits().1);
+    let begin = |(shard, lane): (&u32, &super::lane::Lane)| {
+        let at = cursors.entry(*shard).or_insert((lane.token, lane.taken));
+        (*shard, at.1)
+    };
+    ours.map(begin).collect()
 }
 
 async fn ask(c: &mut MultiplexedConnection, wanted: &[(u32, EntryId)]) -> RedisResult<Value> {
@@ -85,7 +96,7 @@ async fn ask(c: &mut MultiplexedConnection, wanted: &[(u32, EntryId)]) -> RedisR
 /// is not before the last entry in it.
 fn told_of(
     to: &Streams,
-    merge: &mut Merge<Found>,
+    cursors: &mut Cursors,
     wanted: &[(u32, EntryId)],
     mut told: Vec<(u32, Entries)>,
 ) -> Vec<Told> {
@@ -93,51 +104,47 @@ fn told_of(
     let quiet = EntryId::before(to.clock().minus(MARGIN)).millis;
     let until = last.unwrap_or(quiet);
     let one = |(shard, _): &(u32, EntryId)| {
+        let (token, cursor) = cursors.get_mut(shard)?;
         let at = told.iter().position(|(s, _)| s == shard);
         let entries = at.map_or_else(Vec::new, |n| told.swap_remove(n).1);
         if let Some((id, _)) = entries.last() {
-            merge.read(*shard, *id);
+            *cursor = (*cursor).max(*id);
         }
-        Told { shard: *shard, more: entries.len() >= COUNT, entries, until }
+        let more = entries.len() >= COUNT;
+        Some(Told { shard: *shard, token: *token, more, entries, until })
     };
-    wanted.iter().map(one).collect()
+    wanted.iter().filter_map(one).collect()
 }
 
-/// Reads what came, and takes all whose turn it is.
-async fn arrive(
-    to: &Streams,
-    c: &mut MultiplexedConnection,
-    merge: &mut Merge<Found>,
-    replayed: &mut Replayed,
-    told: Vec<Told>,
-) -> Result<(), End> {
+/// Reads what came, and takes it.
+async fn arrive(to: &Streams, c: &mut MultiplexedConnection, told: Vec<Told>) -> Result<(), End> {
     // Streams are read beside one another.
     let decoding: Vec<_> = told
         .into_iter()
         .map(|t| {
             let door = to.door.clone();
-            let (shard, entries) = (t.shard, t.entries);
-            let decode = async move { take::decode(&door, shard, entries).await };
-            (shard, t.more, t.until, tokio::spawn(decode))
+            let decode = async move { take::decode(&door, t.shard, t.entries).await };
+            (t.shard, t.token, t.more, t.until, tokio::spawn(decode))
         })
         .collect();
-    for (shard, more, until, decoding) in decoding {
+    for (shard, token, more, until, decoding) in decoding {
         let found = decoding.await.map_err(|e| End::Lost(format!("reading broke off: {e}")))?;
-        merge.arrived(shard, found, more, until);
+        let mut last = 0;
+        for (id, entry) in found {
+            last = id.millis;
+            take::take(to, c, (shard, token), id, entry).await?;
+        }
+        let known = EntryId { millis: if more { last } else { until }, number: 0 }.stamp();
+        if let Some(lane) = to.state.lanes.all().get_mut(&shard).filter(|l| l.token == token) {
+            lane.behind = more;
+            lane.known = known.max(lane.known);
+            if !more {
+                to.door.pipeline.tick_of(shard, known);
+            }
+        }
     }
-    while let Some(next) = merge.next() {
-        take::take(to, c, replayed, next).await?;
-    }
-    if let Some(at) = merge.time() {
-        to.door.pipeline.time().hold(at);
-    }
-    let mut lanes = to.state.lanes.all();
-    for (shard, lane) in lanes.iter_mut() {
-        lane.behind = merge.behind(*shard);
-        lane.known = merge.given(*shard).max(lane.known);
-    }
-    if !lanes.is_empty() && lanes.values().all(|lane| !lane.behind) {
-        to.state.shown().caught_up = true;
-    }
+    let lanes = to.state.lanes.all();
+    let mut shown = to.state.shown();
+    shown.caught_up |= !shown.members.is_empty() && lanes.values().all(|lane| !lane.behind);
     Ok(())
 }

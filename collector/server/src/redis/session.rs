@@ -1,12 +1,13 @@
 //! The life of a connection: look, hold, read, until something ends it.
 //!
-//! Two connections: one for commands, one of its own for the read that blocks, which would hold up
-//! everything behind it.
+//! Three connections: one for what owning takes, one for leading, whose answers may be long, and one of its own
+//! for the read that blocks, which would hold up everything behind it.
 
 use super::survey::{self, Look, Unfit};
-use super::{Address, Streams, owner, reader};
+use super::{Address, Streams, lead, owner, reader};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError, RedisResult};
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -14,6 +15,9 @@ use tokio::sync::watch;
 pub const ANSWER: Duration = Duration::from_secs(2);
 /// A read without entries comes back after this time.
 pub const BLOCK: Duration = Duration::from_millis(500);
+
+/// What the next leader goes on from may be large.
+const LONG: Duration = Duration::from_secs(10);
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +31,12 @@ pub enum End {
     /// It must not be used.
     #[error("Redis is not used: {0}")]
     Unfit(Unfit),
-    /// Another collector owns a stream that was ours.
+    /// What stands there was written by a collector that is set up otherwise, or by another version.
     #[error(
-        "stream {0} was taken over by {1}: this process did not renew its lease in time (it was \
-         stopped, starved or cut off from Redis). What it had open is counted there; it ends, so that \
-         nothing counts twice. Start it again"
+        "{0}: {1}. Collectors that share streams are set up alike; how to change windows is in \
+         deploy/RUNBOOK.md"
     )]
-    Fenced(u32, String),
+    Foreign(String, String),
 }
 
 impl From<RedisError> for End {
@@ -53,7 +56,11 @@ impl From<Look> for End {
 
 /// A connection on which an answer may take so long.
 pub async fn connect(address: &Address, answer: Duration) -> RedisResult<MultiplexedConnection> {
-    let client = address.client()?;
+    let at = match address.sentinels() {
+        Some(sentinels) => Some(sentinels.ask(address).await?),
+        None => None,
+    };
+    let client = address.client(at)?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(ANSWER))
         .set_response_timeout(Some(answer));
@@ -79,11 +86,10 @@ pub async fn run(to: &Streams, stopped: &watch::Receiver<bool>) -> End {
     }
 }
 
-enum Never {}
-
-async fn begin(to: &Streams, stopped: &watch::Receiver<bool>) -> Result<Never, End> {
+async fn begin(to: &Streams, stopped: &watch::Receiver<bool>) -> Result<Infallible, End> {
     let (mut commands, streams) = survey(to).await?;
     let reads = connect(&to.settings.address, BLOCK + ANSWER).await?;
+    let mut leads = connect(&to.settings.address, LONG).await?;
     to.state.figures.connects.inc();
     to.state.figures.up.set(1);
     let server = {
@@ -102,11 +108,13 @@ async fn begin(to: &Streams, stopped: &watch::Receiver<bool>) -> Result<Never, E
     );
     let mut stop = stopped.clone();
     let end = tokio::select! {
-        end = owner::hold(to, commands.clone(), streams) => end,
+        Err(end) = owner::hold(to, commands.clone(), streams) => end,
         end = reader::read(to, reads, commands.clone(), streams) => end,
+        Err(end) = lead::lead(to, leads.clone(), streams) => end,
         _ = stop.wait_for(|s| *s) => End::Stopped,
     };
     if matches!(end, End::Stopped) {
+        lead::leave(to, &mut leads).await;
         owner::leave(to, &mut commands).await;
     }
     Err(end)

@@ -35,6 +35,12 @@ pub struct Shown {
     pub caught_up: bool,
     /// Redis's clock less ours, nanoseconds.
     pub ahead: i64,
+    /// Collectors that share the streams.
+    pub members: Vec<String>,
+    /// Who judges the windows; empty while nobody knows.
+    pub leader: String,
+    /// Whether that is this process.
+    pub leads: bool,
 }
 
 /// A stream.
@@ -46,8 +52,6 @@ pub struct Stream {
     pub owner: String,
     /// Its token, where it is ours.
     pub token: u64,
-    /// What its owner needs from, where it is another's; 0 = nobody wrote it yet.
-    pub low: Timestamp,
     /// Entries in it.
     pub length: u64,
     /// Entries trimmed or deleted before they were read.
@@ -82,9 +86,26 @@ impl State {
         self.shown().closed = why.map(str::to_owned);
     }
 
+    /// Somebody leads.
+    pub fn led_by(&self, leader: &str, ours: bool) {
+        self.figures.leads.set(i64::from(ours));
+        let mut shown = self.shown();
+        leader.clone_into(&mut shown.leader);
+        shown.leads = ours;
+    }
+
+    /// Who judges the windows, where that is another process or nobody yet.
+    pub fn led_elsewhere(&self) -> Option<String> {
+        let shown = self.shown();
+        (!shown.leads).then(|| shown.leader.clone())
+    }
+
     /// Brings the gauges up to date: `now` is our clock.
     pub fn refresh(&self, now: Timestamp) {
-        let ahead = self.shown().ahead;
+        let shown = self.shown();
+        let (ahead, members) = (shown.ahead, shown.members.len());
+        drop(shown);
+        self.figures.members.set(i64::try_from(members).unwrap_or(i64::MAX));
         let lanes = self.lanes.all();
         self.figures.owned.set(i64::try_from(lanes.len()).unwrap_or(i64::MAX));
         self.figures.ahead.set(ahead as f64 / 1e9);
@@ -126,6 +147,9 @@ impl State {
             "max_memory": shown.server.max_memory,
             "clock_ahead_seconds": shown.ahead as f64 / 1e9,
             "caught_up": shown.caught_up,
+            "collectors": shown.members,
+            "leader": shown.leader,
+            "leads": shown.leads,
             "dead_letters": self.dead(),
             "streams": shown.streams.iter().map(stream).collect::<Vec<_>>(),
         })

@@ -41,8 +41,8 @@ pub enum Unfit {
     Cluster,
     /// Who watches servers, and is none.
     #[error(
-        "it is a Sentinel, which this version does not ask: give the address of the master, behind a name \
-         that moves with it"
+        "it is a Sentinel: name it as one, with the master that it watches \
+         (redis+sentinel://host:port/master)"
     )]
     Sentinel,
     /// Not the master.

@@ -5,7 +5,6 @@ use super::Streams;
 use super::entry::{self, Dead, Entry, Writer};
 use super::fence::{self, Keys, Written};
 use super::id::EntryId;
-use super::replayed::Replayed;
 use super::reply::Entries;
 use super::sender::Sender;
 use super::session::End;
@@ -134,31 +133,28 @@ fn name(entry: &Entry<'_>, batch: &Batch) -> Name {
     }
 }
 
-/// Takes the next entry of the merged order.
+/// Takes the next entry of a stream. What was read under a token that is not ours any more is passed over.
 ///
 /// # Errors
 /// [`End`]: it was not taken.
 pub async fn take(
     to: &Streams,
     c: &mut MultiplexedConnection,
-    replayed: &mut Replayed,
-    (shard, id, found): (u32, EntryId, Found),
+    (shard, token): (u32, u64),
+    id: EntryId,
+    found: Found,
 ) -> Result<(), End> {
-    let lane = to.state.lanes.all().get(&shard).cloned();
-    let lane = lane.filter(|l| Instant::now() < l.until);
-    let Some(lane) = lane else {
+    let lane = to.state.lanes.all().get(&shard).map(|l| (l.token, l.until, l.found));
+    let Some((_, until, before)) = lane.filter(|(now, ..)| *now == token) else { return Ok(()) };
+    if Instant::now() >= until {
         return Err(End::Lost(format!("the lease of stream {shard} ended before it was renewed")));
-    };
+    }
     let figures = &to.state.figures;
     match found {
         Found::Gone => figures.gone.inc(),
-        Found::Dead(dead, fields) => letter(to, c, (shard, id, lane.token), &dead, &fields).await?,
+        Found::Dead(dead, fields) => letter(to, c, (shard, id, token), &dead, &fields).await?,
         Found::Request(request) => {
-            let Request { signal, name, by_door, mut batch, rejections, bytes } = *request;
-            if id <= lane.found.read {
-                let (spans, points) = replayed.strip(&mut batch, id.stamp(), lane.found.closed);
-                figures.replayed.inc_by(spans + points);
-            }
+            let Request { signal, name, by_door, batch, rejections, bytes } = *request;
             let items = (batch.spans.len(), batch.points.len());
             let room = loop {
                 match to.door.pipeline.room(bytes.1, &batch).await {
@@ -169,16 +165,22 @@ pub async fn take(
                     return Err(End::Lost("a lease ended while there was no room".into()));
                 }
             };
-            let given = to.door.pipeline.submit_logged(room, batch, rejections, name, id.stamp());
-            given.map_err(|_| End::Stopped)?;
-            if !by_door {
+            let place = ((id.millis, id.number), id.stamp());
+            let given = to.door.pipeline.submit_of(shard, room, (batch, rejections), name, place);
+            if given.is_err() {
+                // It was given up meanwhile.
+                return Ok(());
+            }
+            if id <= before {
+                figures.replayed.inc_by((items.0 + items.1) as u64);
+            } else if !by_door {
                 to.door.own.taken(Transport::Redis, signal, items, bytes.1);
             }
             figures.bytes.inc_by(bytes.0 as u64);
             figures.entries.inc();
         }
     }
-    if let Some(lane) = to.state.lanes.all().get_mut(&shard) {
+    if let Some(lane) = to.state.lanes.all().get_mut(&shard).filter(|l| l.token == token) {
         lane.take(id);
     }
     Ok(())
@@ -226,10 +228,8 @@ async fn letter(
         }
         // An earlier reader did, and counted it.
         Written::Before => {}
-        Written::Fenced => {
-            to.state.figures.fenced.inc();
-            return Err(End::Fenced(shard, "another collector".into()));
-        }
+        // The next one does.
+        Written::Fenced => to.state.figures.fenced.inc(),
     }
     Ok(())
 }

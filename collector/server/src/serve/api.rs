@@ -61,7 +61,22 @@ fn problem(code: StatusCode, what: &str) -> Response {
     (code, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
+/// The answer of a process that does not lead, and judges nothing.
+fn elsewhere(web: &Web) -> Option<Response> {
+    let text = match web.led_elsewhere()?.as_str() {
+        "" => "no collector leads yet: ask again in a second".to_owned(),
+        leader => format!(
+            "another collector leads and has the tables: ask {leader} (host, process; /api/v1/streams tells \
+             who is there)"
+        ),
+    };
+    Some(problem(StatusCode::SERVICE_UNAVAILABLE, &text))
+}
+
 async fn table(web: &Web, write: impl FnOnce(&Snapshot) -> String) -> Response {
+    if let Some(elsewhere) = elsewhere(web) {
+        return elsewhere;
+    }
     match web.pipeline.ask(|state| state.snapshot()).await {
         Some(snapshot) => document(write(&snapshot)),
         None => GONE.into_response(),
@@ -94,6 +109,9 @@ async fn changes(State(web): State<Web>) -> Response {
 }
 
 async fn investigation(State(web): State<Web>, Path(id): Path<String>) -> Response {
+    if let Some(elsewhere) = elsewhere(&web) {
+        return elsewhere;
+    }
     let snapshot: Option<Arc<Snapshot>> = web.pipeline.ask(|state| state.snapshot()).await;
     let Some(snapshot) = snapshot else { return GONE.into_response() };
     match snapshot.investigations.iter().find(|i| i.id == id) {
@@ -189,6 +207,9 @@ struct Declared {
 }
 
 async fn declare(State(web): State<Web>, body: Bytes) -> Response {
+    if let Some(elsewhere) = elsewhere(&web) {
+        return elsewhere;
+    }
     let declared: Declared = match serde_json::from_slice(&body) {
         Ok(declared) => declared,
         Err(e) => {

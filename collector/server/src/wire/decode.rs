@@ -1,6 +1,7 @@
 //! Bytes to summary. The bytes may come from anywhere: nothing in them is trusted.
 
-use super::{Dictionary, FORMAT, WireError, counters};
+use super::{FORMAT, WireError, counters};
+use longpole_core::catalog::{Described, Dictionary};
 use longpole_model::signal::{
     Category, EdgeKey, EdgeSummary, EntryKey, EntryValue, Exemplar, Facility, Fate, FaultKey,
     Fixed, Operation, OperationId, PathValue, Placement, Reason, ReasonCounts, RedKey, RedSummary,
@@ -11,8 +12,8 @@ use longpole_model::signal::{
 use longpole_proto::v1;
 use prost::Message;
 
-/// Reads a summary and the names of its ids. Unknown fields and further counters of later writers are
-/// passed over, as they allow by `oldest_reader`.
+/// Reads a summary and the names of its ids: operations, versions and series are sorted and come once. Unknown
+/// fields and further counters of later writers are passed over, as they allow by `oldest_reader`.
 ///
 /// # Errors
 /// [`WireError`]: not the format, a later one, another shard hash, or contents that contradict
@@ -28,13 +29,16 @@ pub fn decode(bytes: &[u8]) -> Result<(WindowSummary, Dictionary), WireError> {
         return Err(WireError::OtherShardHash { version, seed });
     }
     let dictionary = Dictionary {
-        operations: unique(all(m.operations, operation)?, "order of operations")?,
+        operations: all(m.operations, operation)?,
         versions: unique(
             std::iter::once(String::new()).chain(m.versions).collect(),
             "order of versions",
         )?,
         series: unique(all(m.series, series)?, "order of series")?,
     };
+    if !dictionary.operations.is_sorted_by(|a, b| a.operation < b.operation) {
+        return Err(WireError::Bad("order of operations"));
+    }
     let d = Lengths {
         operations: dictionary.operations.len(),
         versions: dictionary.versions.len(),
@@ -99,6 +103,9 @@ impl Lengths {
     }
 
     fn red(&self, r: v1::Red) -> Result<(RedKey, RedSummary), WireError> {
+        if r.operation == 0 {
+            return Err(WireError::Bad("operation reference"));
+        }
         let key =
             RedKey { operation: self.operation(r.operation)?, version: self.version(r.version)? };
         let mut summary = RedSummary {
@@ -198,15 +205,16 @@ fn sketch(bytes: &[u8]) -> Result<Sketch, WireError> {
     Sketch::decode(bytes).map_err(|_| WireError::Bad("sketch"))
 }
 
-fn operation(o: v1::Operation) -> Result<Operation, WireError> {
-    Ok(Operation {
+fn operation(o: v1::Operation) -> Result<Described, WireError> {
+    let operation = Operation {
         tenant: o.tenant,
         environment: o.environment,
         namespace: o.namespace,
         service: o.service,
         kind: code(&SpanKind::ALL, o.kind, "span kind")?,
         name: o.name,
-    })
+    };
+    Ok(Described { operation, peer: o.peer, language: o.language })
 }
 
 fn series(s: v1::Series) -> Result<SeriesIdentity, WireError> {

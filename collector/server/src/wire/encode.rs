@@ -1,19 +1,21 @@
 //! Summary to bytes.
 
-use super::{FORMAT, Names, OLDEST_READER, counters};
+mod references;
+
+use super::{FORMAT, OLDEST_READER, counters};
+use longpole_core::catalog::Catalog;
 use longpole_model::signal::{
-    self as model, EntryKey, Fate, Fixed, Operation, OperationId, ReasonCounts, RedKey, RedSummary,
-    SHARD_HASH_SEED, SHARD_HASH_VERSION, SeriesId, SeriesIdentity, SiteKey, Tally, VersionId,
-    WindowSummary,
+    self as model, Fate, Fixed, ReasonCounts, RedKey, RedSummary, SHARD_HASH_SEED,
+    SHARD_HASH_VERSION, Tally, WindowSummary,
 };
 use longpole_proto::v1;
 use prost::Message;
-use std::collections::BTreeMap;
+use references::{References, entry_key, site_key};
 
-/// The canonical bytes of a summary whose ids `names` explains. Rows whose id has no name are left
-/// out: they could not be read back.
-pub fn encode(summary: &WindowSummary, names: Names<'_>) -> Vec<u8> {
-    let d = References::new(summary, names);
+/// The canonical bytes of a summary whose ids are those of `catalog`, with the names it uses and what is known of
+/// them. Rows whose id has no name are left out: they could not be read back.
+pub fn encode(summary: &WindowSummary, catalog: &Catalog) -> Vec<u8> {
+    let (d, names) = References::new(summary, catalog);
     let message = v1::WindowSummary {
         header: Some(v1::Header {
             format: FORMAT,
@@ -23,231 +25,119 @@ pub fn encode(summary: &WindowSummary, names: Names<'_>) -> Vec<u8> {
         }),
         start: summary.window.start.0,
         end: summary.window.end.0,
-        operations: d.operations.keys().map(|o| operation(o)).collect(),
-        versions: d.versions.keys().map(|v| (*v).to_owned()).collect(),
-        series: d.series.keys().map(|s| series(s)).collect(),
-        red: d.red(&summary.red),
-        late: d.red(&summary.late),
-        entries: sorted(
-            summary.entries.iter().map(|(k, v)| v1::Entry {
-                key: Some(d.entry_key(k)),
-                weight: v.weight,
-                entries: v.entries,
-                duration_ns: v.duration_ns,
-            }),
-            |e| e.key.map(entry_order),
-        ),
-        paths: sorted(
-            summary.paths.iter().map(|((e, s), v)| v1::Path {
-                entry: Some(d.entry_key(e)),
-                site: Some(d.site_key(s)),
-                visits: v.visits,
-                critical_ns: v.critical_ns,
-                self_ns: v.self_ns,
-            }),
-            |p| (p.entry.map(entry_order), p.site.map(site_order)),
-        ),
-        sites: sorted(
-            summary.sites.iter().map(|(k, v)| v1::Site {
-                key: Some(d.site_key(k)),
-                visits: v.visits,
-                failed: v.failed,
-                durations: v.durations.encode(),
-            }),
-            |s| s.key.map(site_order),
-        ),
-        series_rows: sorted(
-            summary.series.iter().filter_map(|(id, s)| {
-                Some(v1::SeriesRow {
-                    series: d.series(*id)?,
-                    points: s.points,
-                    sum: Some(fixed(s.sum)),
-                    covered_ns: s.covered_ns,
-                    min: Some(fixed(s.min)),
-                    max: Some(fixed(s.max)),
-                })
-            }),
-            |s| s.series,
-        ),
-        faults: sorted(
-            summary.faults.iter().map(|(k, weight)| v1::Fault {
-                operation: d.operation(k.operation),
-                error: k.error.clone(),
-                weight: *weight,
-            }),
-            |f| (f.operation, f.error.clone()),
-        ),
+        operations: names.operations,
+        versions: names.versions,
+        series: names.series,
+        red: red(&d, &summary.red),
+        late: red(&d, &summary.late),
+        entries: entries(&d, summary),
+        paths: paths(&d, summary),
+        sites: sites(&d, summary),
+        series_rows: series_rows(&d, summary),
+        faults: faults(&d, summary),
         tally: Some(tally(&summary.tally)),
         missing_shards: summary.missing_shards,
-        edges: sorted(
-            summary.edges.iter().map(|(k, v)| v1::Edge {
-                caller: d.operation(k.caller),
-                callee: d.operation(k.callee),
-                weight: v.weight,
-                failed_weight: v.failed_weight,
-                caller_durations: v.caller.encode(),
-                callee_durations: v.callee.encode(),
-            }),
-            |e| (e.caller, e.callee),
-        ),
+        edges: edges(&d, summary),
     };
     message.encode_to_vec()
 }
 
-/// Rows in the order of their references, which is the order of the names.
-fn sorted<T, K: Ord>(rows: impl Iterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {
-    let mut rows: Vec<T> = rows.collect();
-    rows.sort_by_key(key);
+/// Rows in the order of their references, which is the order of the names. Only references are moved to sort them.
+fn sorted<R, O: Ord + Copy, T>(
+    rows: &[R],
+    order: impl Fn(&R) -> O,
+    message: impl Fn(O, &R) -> T,
+) -> Vec<T> {
+    let mut places: Vec<(O, &R)> = rows.iter().map(|row| (order(row), row)).collect();
+    places.sort_unstable_by_key(|(order, _)| *order);
+    places.into_iter().map(|(order, row)| message(order, row)).collect()
+}
+
+fn red(d: &References, rows: &[(RedKey, RedSummary)]) -> Vec<v1::Red> {
+    let order = |(k, _): &(RedKey, RedSummary)| (d.operation(k.operation), d.version(k.version));
+    let message = |(operation, version), (_, r): &(RedKey, RedSummary)| v1::Red {
+        operation,
+        version,
+        spans: r.spans,
+        failed: r.failed,
+        weight: r.weight,
+        failed_weight: r.failed_weight,
+        half_a: r.halves[0].encode(),
+        half_b: r.halves[1].encode(),
+        exemplars: r.exemplars.iter().map(exemplar).collect(),
+    };
+    let mut rows = sorted(rows, order, message);
+    rows.retain(|r| r.operation > 0);
     rows
 }
 
-fn entry_order(k: v1::EntryKey) -> (u32, u32, u32, bool, u32) {
-    (k.scope, k.operation, k.version, k.failed, k.band)
+fn entries(d: &References, summary: &WindowSummary) -> Vec<v1::Entry> {
+    let message = |key, (_, v): &(model::EntryKey, model::EntryValue)| v1::Entry {
+        key: Some(entry_key(key)),
+        weight: v.weight,
+        entries: v.entries,
+        duration_ns: v.duration_ns,
+    };
+    sorted(&summary.entries, |(k, _)| d.entry(k), message)
 }
 
-fn site_order(k: v1::SiteKey) -> (u32, u32, u32) {
-    (k.operation, k.peer, k.category)
+fn paths(d: &References, summary: &WindowSummary) -> Vec<v1::Path> {
+    let message = |(entry, site), (_, v): &(_, model::PathValue)| v1::Path {
+        entry: Some(entry_key(entry)),
+        site: Some(site_key(site)),
+        visits: v.visits,
+        critical_ns: v.critical_ns,
+        self_ns: v.self_ns,
+    };
+    sorted(&summary.paths, |((entry, site), _)| (d.entry(entry), d.site(site)), message)
 }
 
-/// Names in use, sorted, with their references (index + 1).
-struct References<'a> {
-    names: Names<'a>,
-    operations: BTreeMap<&'a Operation, u32>,
-    versions: BTreeMap<&'a str, u32>,
-    series: BTreeMap<&'a SeriesIdentity, u32>,
+fn sites(d: &References, summary: &WindowSummary) -> Vec<v1::Site> {
+    let message = |key, (_, v): &(model::SiteKey, model::SiteSummary)| v1::Site {
+        key: Some(site_key(key)),
+        visits: v.visits,
+        failed: v.failed,
+        durations: v.durations.encode(),
+    };
+    sorted(&summary.sites, |(k, _)| d.site(k), message)
 }
 
-impl<'a> References<'a> {
-    fn new(s: &WindowSummary, names: Names<'a>) -> Self {
-        let mut d = Self {
-            names,
-            operations: BTreeMap::new(),
-            versions: BTreeMap::new(),
-            series: BTreeMap::new(),
-        };
-        for (k, _) in s.red.iter().chain(&s.late) {
-            d.use_operation(k.operation);
-            d.use_version(k.version);
-        }
-        for k in s.entries.iter().map(|(k, _)| k).chain(s.paths.iter().map(|((k, _), _)| k)) {
-            d.use_operation(k.operation);
-            d.use_version(k.version);
-        }
-        for k in s.sites.iter().map(|(k, _)| k).chain(s.paths.iter().map(|((_, k), _)| k)) {
-            d.use_operation(k.operation);
-            d.use_operation(k.peer);
-        }
-        for (k, _) in &s.edges {
-            d.use_operation(k.caller);
-            d.use_operation(k.callee);
-        }
-        for (k, _) in &s.faults {
-            d.use_operation(k.operation);
-        }
-        for (id, _) in &s.series {
-            if let Some(name) = names.series.get(id.0 as usize) {
-                d.series.insert(name, 0);
-            }
-        }
-        number(&mut d.operations);
-        number(&mut d.versions);
-        number(&mut d.series);
-        d
-    }
-
-    fn use_operation(&mut self, id: OperationId) {
-        if let Some(o) = self.names.operations.get(id.0 as usize) {
-            self.operations.insert(o, 0);
-        }
-    }
-
-    fn use_version(&mut self, id: VersionId) {
-        if let Some(v) = self.names.versions.get(id.0 as usize).filter(|v| !v.is_empty()) {
-            self.versions.insert(v, 0);
-        }
-    }
-
-    fn operation(&self, id: OperationId) -> u32 {
-        let name = self.names.operations.get(id.0 as usize);
-        name.and_then(|o| self.operations.get(o)).copied().unwrap_or(0)
-    }
-
-    fn version(&self, id: VersionId) -> u32 {
-        let name = self.names.versions.get(id.0 as usize);
-        name.and_then(|v| self.versions.get(v.as_str())).copied().unwrap_or(0)
-    }
-
-    fn series(&self, id: SeriesId) -> Option<u32> {
-        self.series.get(self.names.series.get(id.0 as usize)?).copied()
-    }
-
-    fn entry_key(&self, k: &EntryKey) -> v1::EntryKey {
-        v1::EntryKey {
-            scope: k.scope as u32,
-            operation: self.operation(k.operation),
-            version: self.version(k.version),
-            failed: k.failed,
-            band: u32::from(k.band),
-        }
-    }
-
-    fn site_key(&self, k: &SiteKey) -> v1::SiteKey {
-        v1::SiteKey {
-            operation: self.operation(k.operation),
-            peer: self.operation(k.peer),
-            category: k.category as u32,
-        }
-    }
-
-    fn red(&self, rows: &[(RedKey, RedSummary)]) -> Vec<v1::Red> {
-        let rows = rows.iter().map(|(k, r)| v1::Red {
-            operation: self.operation(k.operation),
-            version: self.version(k.version),
-            spans: r.spans,
-            failed: r.failed,
-            weight: r.weight,
-            failed_weight: r.failed_weight,
-            half_a: r.halves[0].encode(),
-            half_b: r.halves[1].encode(),
-            exemplars: r.exemplars.iter().map(exemplar).collect(),
-        });
-        sorted(rows.filter(|r| r.operation > 0), |r| (r.operation, r.version))
-    }
+fn edges(d: &References, summary: &WindowSummary) -> Vec<v1::Edge> {
+    let message = |(caller, callee), (_, v): &(model::EdgeKey, model::EdgeSummary)| v1::Edge {
+        caller,
+        callee,
+        weight: v.weight,
+        failed_weight: v.failed_weight,
+        caller_durations: v.caller.encode(),
+        callee_durations: v.callee.encode(),
+    };
+    let order = |k: &model::EdgeKey| (d.operation(k.caller), d.operation(k.callee));
+    sorted(&summary.edges, |(k, _)| order(k), message)
 }
 
-fn number<K: Ord>(map: &mut BTreeMap<K, u32>) {
-    for (reference, cell) in (1..).zip(map.values_mut()) {
-        *cell = reference;
-    }
+fn series_rows(d: &References, summary: &WindowSummary) -> Vec<v1::SeriesRow> {
+    let message = |series, (_, s): &(model::SeriesId, model::SeriesSummary)| v1::SeriesRow {
+        series,
+        points: s.points,
+        sum: Some(fixed(s.sum)),
+        covered_ns: s.covered_ns,
+        min: Some(fixed(s.min)),
+        max: Some(fixed(s.max)),
+    };
+    let mut rows = sorted(&summary.series, |(id, _)| d.series(*id), message);
+    rows.retain(|s| s.series > 0);
+    rows
 }
 
-fn operation(o: &Operation) -> v1::Operation {
-    v1::Operation {
-        tenant: o.tenant.clone(),
-        environment: o.environment.clone(),
-        namespace: o.namespace.clone(),
-        service: o.service.clone(),
-        kind: o.kind as u32,
-        name: o.name.clone(),
-    }
-}
-
-fn series(s: &SeriesIdentity) -> v1::Series {
-    let attribute = |(k, v): &(String, String)| v1::Attribute { key: k.clone(), value: v.clone() };
-    v1::Series {
-        service: s.service.clone(),
-        instance: s.placement.instance.clone(),
-        pod: s.placement.pod.clone(),
-        node: s.placement.node.clone(),
-        gpu: s.placement.gpu.clone(),
-        name: s.name.clone(),
-        unit: s.unit.clone(),
-        attributes: s.attributes.iter().map(attribute).collect(),
-        temporality: s.temporality as u32,
-        monotonic: s.monotonic,
-        role: s.role as u32,
-        facility: s.facility as u32,
-    }
+fn faults(d: &References, summary: &WindowSummary) -> Vec<v1::Fault> {
+    let order = |k: &model::FaultKey| d.operation(k.operation);
+    let message = |(operation, error): (u32, &String), (_, weight): &(_, u64)| v1::Fault {
+        operation,
+        error: error.clone(),
+        weight: *weight,
+    };
+    let rows: Vec<_> = summary.faults.iter().map(|(k, n)| ((order(k), &k.error), *n)).collect();
+    sorted(&rows, |(key, _)| *key, message)
 }
 
 fn exemplar(e: &model::Exemplar) -> v1::Exemplar {

@@ -1,23 +1,48 @@
-//! Golden bytes, round trips over the lab's recording, merge in either form, hostile bytes.
+//! Golden bytes of all formats, round trips, merge in either form, hostile bytes.
+
+mod adopted;
+mod traffic;
 
 use super::*;
+use longpole_core::catalog::{Catalog, Interner};
+use longpole_core::limits::Limits;
+use longpole_core::memo::Seed;
 use longpole_model::signal::*;
 use proptest::prelude::*;
+use std::sync::Arc;
+
+/// One that has met so many names, in that order.
+fn names(order: [usize; 3]) -> Interner {
+    let peers = ["", "cartdb", ""];
+    let sender = Arc::new(Resource {
+        service: "cart".into(),
+        version: "1.4.0".into(),
+        language: "java".into(),
+        ..Resource::default()
+    });
+    let operation = |i: usize| {
+        Arc::new(OperationRow {
+            resource: Arc::clone(&sender),
+            kind: SpanKind::Server,
+            name: ["GET /cart/{id}", "SELECT cart", "POST /checkout"][i].into(),
+            peer: peers[i].into(),
+            ..OperationRow::default()
+        })
+    };
+    let batch = Batch {
+        resources: vec![Arc::clone(&sender)],
+        operations: order.map(operation).to_vec(),
+        series: vec![SeriesRow { name: "x".into(), ..SeriesRow::default() }],
+        ..Batch::default()
+    };
+    let mut interner = Interner::new(Limits::default(), Seed(1));
+    interner.map(&batch, Timestamp(9 * SECOND));
+    interner
+}
 
 /// A window whose ids depend on the order in which this process met the names.
-fn sample(order: [usize; 3], seed: u64) -> (WindowSummary, Dictionary) {
-    let names = ["GET /cart/{id}", "SELECT cart", "POST /checkout"];
-    let operations: Vec<Operation> = order
-        .iter()
-        .map(|&i| Operation {
-            service: "cart".into(),
-            kind: SpanKind::Server,
-            name: names[i].into(),
-            ..Operation::default()
-        })
-        .collect();
+fn sample(order: [usize; 3], seed: u64) -> (WindowSummary, Arc<Catalog>) {
     let id = |i: usize| OperationId(order.iter().position(|&o| o == i).unwrap_or(0) as u32);
-    let series = SeriesIdentity { service: "cart".into(), name: "x".into(), ..Default::default() };
     let mut red = RedSummary { spans: 2 + seed, weight: 2 << 16, ..RedSummary::default() };
     red.halves[0].record(1_000 + seed, 1);
     red.halves[1].record(2_000_000, 1);
@@ -57,58 +82,94 @@ fn sample(order: [usize; 3], seed: u64) -> (WindowSummary, Dictionary) {
     summary.tally.spans.received = 3;
     summary.tally.requests.add(Reason::Malformed, 2);
     summary.edges.sort_by_key(|(k, _)| *k);
-    let versions = vec![String::new(), "1.4.0".into()];
-    (summary, Dictionary { operations, versions, series: vec![series] })
+    (summary, Arc::clone(names(order).catalog()))
 }
+
+/// What was written by each format, oldest first.
+const GOLDEN: [&[u8]; 3] = [
+    include_bytes!("tests/format-1.binpb"),
+    include_bytes!("tests/format-2.binpb"),
+    include_bytes!("tests/format-3.binpb"),
+];
 
 /// A change here breaks every stored summary: raise [`FORMAT`] and keep reading the old form.
 #[test]
 fn the_bytes_are_frozen() {
-    let (summary, names) = sample([0, 1, 2], 0);
-    let bytes = encode(&summary, names.names());
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, b| {
-        (h ^ u64::from(*b)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    assert_eq!((bytes.len(), hash), GOLDEN);
+    let (summary, catalog) = sample([0, 1, 2], 0);
+    let written = encode(&summary, &catalog);
+    assert!(written == GOLDEN[FORMAT as usize - 1], "{written:02x?}");
 }
-const GOLDEN: (usize, u64) = (711, 7_247_577_165_563_284_013);
+
+/// The order in which decoding numbers the names.
+const SORTED: [usize; 3] = [0, 2, 1];
+
+#[test]
+fn older_formats_are_read() {
+    for (format, bytes) in (1..).zip(GOLDEN) {
+        let (summary, names) = decode(bytes).expect("it was written once");
+        assert_eq!(summary, sample(SORTED, 0).0, "format {format}");
+        let facts: Vec<&str> =
+            names.operations.iter().flat_map(|o| [&*o.peer, &*o.language]).collect();
+        let want = if format < 3 {
+            ["", "", "", "", "", ""]
+        } else {
+            ["", "java", "", "java", "cartdb", "java"]
+        };
+        assert_eq!(facts, want, "format {format}");
+    }
+}
 
 #[test]
 fn the_same_content_has_the_same_bytes_whoever_wrote_it() {
-    let (summary, names) = sample([0, 1, 2], 5);
-    let bytes = encode(&summary, names.names());
+    let (summary, catalog) = sample([0, 1, 2], 5);
+    let bytes = encode(&summary, &catalog);
     for order in [[2, 1, 0], [1, 2, 0], [0, 2, 1]] {
-        let (other, names) = sample(order, 5);
-        assert_eq!(encode(&other, names.names()), bytes, "{order:?}");
+        let (other, catalog) = sample(order, 5);
+        assert_eq!(encode(&other, &catalog), bytes, "{order:?}");
     }
-    let (back, names) = decode(&bytes).expect("own bytes");
-    assert_eq!(encode(&back, names.names()), bytes);
 }
 
 #[test]
 fn a_summary_comes_back_whole() {
-    // The order in which decoding numbers the names.
-    let (summary, names) = sample([0, 2, 1], 5);
-    let (back, with) = decode(&encode(&summary, names.names())).expect("own bytes");
+    let (summary, catalog) = sample(SORTED, 5);
+    let (back, names) = decode(&encode(&summary, &catalog)).expect("own bytes");
     assert_eq!(back, summary);
-    assert_eq!(with, names);
+    for (id, o) in (0..).map(OperationId).zip(&names.operations) {
+        let known = (&o.operation, &*o.peer, &*o.language);
+        assert_eq!(catalog.operation_of(id), Some(known.0));
+        assert_eq!((catalog.peer_of(id), catalog.language_of(id)), (known.1, known.2));
+    }
+    assert_eq!(names.operations.len(), 3);
+    assert_eq!(names.versions, ["", "1.4.0"]);
+    assert!(names.series.iter().eq(catalog.series().iter().map(|s| &**s)));
+}
+
+#[test]
+fn names_that_are_not_in_use_stay_behind() {
+    let (mut summary, catalog) = sample(SORTED, 5);
+    (summary.series, summary.faults, summary.late) = (vec![], vec![], vec![]);
+    summary.edges.clear();
+    let (_, names) = decode(&encode(&summary, &catalog)).expect("own bytes");
+    let left: Vec<&str> = names.operations.iter().map(|o| o.operation.name.as_str()).collect();
+    assert_eq!(left, ["GET /cart/{id}", "SELECT cart"]);
+    assert!(names.series.is_empty());
 }
 
 #[test]
 fn summaries_merge_in_the_stored_form_as_in_memory() {
-    let ((mut a, names), (b, _)) = (sample([0, 2, 1], 1), sample([0, 2, 1], 2));
-    let (mut stored, with) = decode(&encode(&a, names.names())).expect("own bytes");
-    stored.merge(&decode(&encode(&b, names.names())).expect("own bytes").0);
+    let ((mut a, catalog), (b, _)) = (sample(SORTED, 1), sample(SORTED, 2));
+    let (mut stored, _) = decode(&encode(&a, &catalog)).expect("own bytes");
+    stored.merge(&decode(&encode(&b, &catalog)).expect("own bytes").0);
     a.merge(&b);
-    assert_eq!(encode(&stored, with.names()), encode(&a, names.names()));
+    assert_eq!(encode(&stored, &catalog), encode(&a, &catalog));
 }
 
 #[test]
 fn later_formats_are_refused_with_advice() {
     use longpole_proto::v1;
     use prost::Message;
-    let (summary, names) = sample([0, 1, 2], 0);
-    let mut m = v1::WindowSummary::decode(encode(&summary, names.names()).as_slice()).expect("own");
+    let (summary, catalog) = sample([0, 1, 2], 0);
+    let mut m = v1::WindowSummary::decode(encode(&summary, &catalog).as_slice()).expect("own");
     let header = m.header.as_mut().expect("header");
     (header.format, header.oldest_reader) = (9, 1);
     assert!(decode(&m.encode_to_vec()).is_ok(), "a later writer that old readers may read");
@@ -124,8 +185,8 @@ fn later_formats_are_refused_with_advice() {
 
 #[test]
 fn every_truncation_is_refused_or_reads_as_less() {
-    let (summary, names) = sample([0, 1, 2], 0);
-    let bytes = encode(&summary, names.names());
+    let (summary, catalog) = sample([0, 1, 2], 0);
+    let bytes = encode(&summary, &catalog);
     for cut in 0..bytes.len() {
         let _ = decode(&bytes[..cut]);
     }
@@ -135,23 +196,29 @@ fn every_truncation_is_refused_or_reads_as_less() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
+    /// Nothing panics on the way from bytes to rows under own ids, put together with good ones, and back.
     #[test]
     fn hostile_bytes_never_panic(
         at in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         noise in prop::collection::vec(any::<u8>(), 0..64),
     ) {
-        static GOOD: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
-        let mut bytes = GOOD
-            .get_or_init(|| {
-                let (summary, names) = sample([0, 1, 2], 0);
-                encode(&summary, names.names())
-            })
-            .clone();
+        let mut bytes = GOLDEN[FORMAT as usize - 1].to_vec();
         for (i, b) in at {
             let i = i.index(bytes.len());
             bytes[i] = b;
         }
-        let _ = decode(&bytes);
         let _ = decode(&noise);
+        if let Ok((summary, dictionary)) = decode(&bytes) {
+            let limits = Limits { operations: 3, live_versions: 1, series: 1, ..Limits::default() };
+            let mut interner = Interner::new(limits, Seed(1));
+            let (good, from) = decode(GOLDEN[1]).expect("it was written once");
+            let parts = vec![
+                interner.adopt(good, &from),
+                interner.adopt(summary.clone(), &dictionary),
+                interner.adopt(summary, &dictionary),
+            ];
+            let merged = WindowSummary::merged(parts);
+            decode(&encode(&merged, interner.catalog())).expect("own bytes");
+        }
     }
 }

@@ -90,15 +90,15 @@ impl EdgeCounters {
 impl SiteCounters {
     /// Adds a window's.
     pub fn add(&mut self, site: &SiteSummary) {
-        self.visits += site.visits;
-        self.failed += site.failed;
+        self.visits = self.visits.saturating_add(site.visits);
+        self.failed = self.failed.saturating_add(site.failed);
         self.durations.add(&site.durations);
     }
 
     /// Adds another part's.
     pub fn merge(&mut self, other: &Self) {
-        self.visits += other.visits;
-        self.failed += other.failed;
+        self.visits = self.visits.saturating_add(other.visits);
+        self.failed = self.failed.saturating_add(other.failed);
         self.durations.merge(&other.durations);
     }
 }

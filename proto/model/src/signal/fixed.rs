@@ -35,7 +35,7 @@ impl Fixed {
 }
 
 /// A sampling weight: how many spans one recorded span stands for, 16.16 fixed point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Weight(pub u32);
 
 impl Weight {

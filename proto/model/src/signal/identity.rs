@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct TraceId(pub [u8; 16]);
 
 /// A W3C span id: 8 bytes, never all zero once accepted; all zero as a parent means "root".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct SpanId(pub [u8; 8]);
 
 // The same file as in the language of the roads: one text, two crates that do not know each other.

@@ -158,7 +158,7 @@ pub struct HistogramPoint {
 }
 
 /// A metric series as the core keys it: who, where, what.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeriesIdentity {
     /// `service.name`.
     pub service: String,

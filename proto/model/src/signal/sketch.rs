@@ -2,7 +2,7 @@
 //!
 //! Counts are 16.16 weights. Four buckets stand in the sketch itself, up to 64 in a list, more in pages;
 //! how wide a count is stored follows from what is counted. Equality and the wire form look at the
-//! content alone. hdrhistogram itself writes and reads the wire form and is the judge of quantiles in
+//! content alone. The wire form is hdrhistogram's, and that crate is the judge of it and of quantiles in
 //! the tests; the walk over the buckets here gives the same numbers without building its 42 KB array.
 
 mod bucket;

@@ -10,7 +10,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use rows::merge as merge_rows;
+pub use rows::{merge as merge_rows, united as united_rows};
 
 use super::{
     EdgeKey, EdgeSummary, EntryKey, EntryValue, Fixed, OperationId, PathValue, SeriesId, SiteKey,
@@ -67,8 +67,8 @@ impl RedSummary {
 
     /// Adds another summary.
     pub fn merge(&mut self, other: &Self) {
-        self.spans += other.spans;
-        self.failed += other.failed;
+        self.spans = self.spans.saturating_add(other.spans);
+        self.failed = self.failed.saturating_add(other.failed);
         self.weight = self.weight.saturating_add(other.weight);
         self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
         for (mine, theirs) in self.halves.iter_mut().zip(&other.halves) {
@@ -81,8 +81,8 @@ impl RedSummary {
 
     /// The same of a summary that may be taken.
     pub fn absorb(&mut self, other: Self) {
-        self.spans += other.spans;
-        self.failed += other.failed;
+        self.spans = self.spans.saturating_add(other.spans);
+        self.failed = self.failed.saturating_add(other.failed);
         self.weight = self.weight.saturating_add(other.weight);
         self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
         for (mine, theirs) in self.halves.iter_mut().zip(other.halves) {
@@ -131,15 +131,15 @@ pub struct SiteSummary {
 impl SiteSummary {
     /// Adds another summary.
     pub fn merge(&mut self, other: &Self) {
-        self.visits += other.visits;
-        self.failed += other.failed;
+        self.visits = self.visits.saturating_add(other.visits);
+        self.failed = self.failed.saturating_add(other.failed);
         self.durations.merge(&other.durations);
     }
 
     /// The same of a summary that may be taken.
     pub fn absorb(&mut self, other: Self) {
-        self.visits += other.visits;
-        self.failed += other.failed;
+        self.visits = self.visits.saturating_add(other.visits);
+        self.failed = self.failed.saturating_add(other.failed);
         self.durations.absorb(other.durations);
     }
 }
@@ -169,7 +169,7 @@ impl SeriesSummary {
             *self = *other;
             return;
         }
-        self.points += other.points;
+        self.points = self.points.saturating_add(other.points);
         self.sum = self.sum.plus(other.sum);
         self.covered_ns = self.covered_ns.saturating_add(other.covered_ns);
         self.min = self.min.min(other.min);

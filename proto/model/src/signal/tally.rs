@@ -82,7 +82,7 @@ impl ReasonCounts {
 
     /// Sum over all reasons.
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.0.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
     /// Adds another set of counts.
@@ -124,11 +124,11 @@ impl Rejections {
     pub fn merge(&mut self, other: &Self) {
         self.spans.merge(&other.spans);
         self.points.merge(&other.points);
-        self.replaced_text += other.replaced_text;
-        self.truncated += other.truncated;
-        self.not_finite += other.not_finite;
-        self.unnamed += other.unnamed;
-        self.logs += other.logs;
+        self.replaced_text = self.replaced_text.saturating_add(other.replaced_text);
+        self.truncated = self.truncated.saturating_add(other.truncated);
+        self.not_finite = self.not_finite.saturating_add(other.not_finite);
+        self.unnamed = self.unnamed.saturating_add(other.unnamed);
+        self.logs = self.logs.saturating_add(other.logs);
         if self.message.is_none() {
             self.message.clone_from(&other.message);
         }
@@ -170,13 +170,13 @@ impl Fate {
 
     /// Adds another fate.
     pub fn merge(&mut self, other: &Self) {
-        self.received += other.received;
-        self.window += other.window;
-        self.late += other.late;
-        self.skewed += other.skewed;
+        self.received = self.received.saturating_add(other.received);
+        self.window = self.window.saturating_add(other.window);
+        self.late = self.late.saturating_add(other.late);
+        self.skewed = self.skewed.saturating_add(other.skewed);
         self.rejected.merge(&other.rejected);
-        self.duplicate += other.duplicate;
-        self.dropped += other.dropped;
+        self.duplicate = self.duplicate.saturating_add(other.duplicate);
+        self.dropped = self.dropped.saturating_add(other.dropped);
     }
 }
 
@@ -226,21 +226,21 @@ impl Tally {
     pub fn merge(&mut self, other: &Self) {
         self.spans.merge(&other.spans);
         self.points.merge(&other.points);
-        self.overflow_spans += other.overflow_spans;
-        self.overflow_points += other.overflow_points;
-        self.long += other.long;
-        self.not_kept += other.not_kept;
-        self.rootless += other.rootless;
-        self.after_close += other.after_close;
-        self.duplicate_ids += other.duplicate_ids;
-        self.clock_shifts += other.clock_shifts;
-        self.traces += other.traces;
-        self.segments += other.segments;
-        self.overflow_rows += other.overflow_rows;
-        self.replaced_text += other.replaced_text;
-        self.truncated += other.truncated;
-        self.not_finite += other.not_finite;
-        self.logs += other.logs;
+        self.overflow_spans = self.overflow_spans.saturating_add(other.overflow_spans);
+        self.overflow_points = self.overflow_points.saturating_add(other.overflow_points);
+        self.long = self.long.saturating_add(other.long);
+        self.not_kept = self.not_kept.saturating_add(other.not_kept);
+        self.rootless = self.rootless.saturating_add(other.rootless);
+        self.after_close = self.after_close.saturating_add(other.after_close);
+        self.duplicate_ids = self.duplicate_ids.saturating_add(other.duplicate_ids);
+        self.clock_shifts = self.clock_shifts.saturating_add(other.clock_shifts);
+        self.traces = self.traces.saturating_add(other.traces);
+        self.segments = self.segments.saturating_add(other.segments);
+        self.overflow_rows = self.overflow_rows.saturating_add(other.overflow_rows);
+        self.replaced_text = self.replaced_text.saturating_add(other.replaced_text);
+        self.truncated = self.truncated.saturating_add(other.truncated);
+        self.not_finite = self.not_finite.saturating_add(other.not_finite);
+        self.logs = self.logs.saturating_add(other.logs);
         self.requests.merge(&other.requests);
     }
 }

@@ -65,6 +65,11 @@ pub struct Operation {
     pub kind: u32,
     #[prost(string, tag = "6")]
     pub name: ::prost::alloc::string::String,
+    /// From format 3 on: whom its spans address, and the language of the service's SDK; empty = not said.
+    #[prost(string, tag = "7")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub language: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Attribute {

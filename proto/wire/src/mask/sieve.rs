@@ -4,10 +4,8 @@
 //! Bytes are looked at in pairs, every second place: of two pairs that overlap within a word, one lies there.
 //! The pairs were chosen to be rare in telemetry.
 
-mod words;
-
+use super::words::{DIGITS, RARES, SIGN, Then, WORD, WORDS, what};
 use super::{credential, is_email_domain, is_email_local, key_char};
-use words::{DIGITS, RARES, SIGN, Then, WORD, WORDS, what};
 
 /// Bytes looked at under one condition.
 const STRIDE: usize = 16;

@@ -21,6 +21,7 @@ pub async fn run(
         listen: ANY,
         settings: Settings { shards, ..Settings::default() },
         decode: DecodeLimits::default(),
+        door_bytes: 256 << 20,
         tree: specialists::default_tree().map_err(|e| e.to_string())?,
         dialects: vec![Dialect::Otel],
         webhooks: Vec::new(),

@@ -37,6 +37,16 @@ pub(super) fn examine(answer: &Value) -> Vec<Check> {
     let ahead = redis["clock_ahead_seconds"].as_f64().unwrap_or(0.0);
     let fix = "windows are cut by Redis's clock: synchronise both machines (NTP)";
     check(ahead.abs() <= CLOCKS, format!("Redis's clock is {ahead:.3} s ahead of ours"), fix);
+    let here = redis["collectors"].as_array().map_or(0, Vec::len);
+    match redis["leader"].as_str().filter(|l| !l.is_empty()) {
+        Some(leader) => {
+            check(true, format!("{here} collectors share the streams; {leader} leads"), "")
+        }
+        None => {
+            let fix = "it takes some seconds; else see the collectors' logs: one of them must reach Redis";
+            check(false, format!("{here} collectors share the streams; nobody leads"), fix);
+        }
+    }
     let streams = redis["streams"].as_array().cloned().unwrap_or_default();
     for s in &streams {
         let number = |name: &str| s[name].as_u64().unwrap_or(0);
@@ -81,13 +91,14 @@ mod tests {
         let answer = serde_json::json!({ "redis": {
             "address": "redis://h:6379", "up": true, "version": "7.0.15",
             "maxmemory_policy": "noeviction", "persistence": "none: spans",
-            "clock_ahead_seconds": 0.001, "dead_letters": 2,
+            "clock_ahead_seconds": 0.001, "dead_letters": 2, "collectors": ["me", "you"],
             "streams": [stream(0, true, "me", 0.0), stream(1, true, "me", 9.0), stream(2, false, "", 0.0)],
         }});
         let all = examine(&answer);
         let bad: Vec<&str> = all.iter().filter(|c| !c.ok).map(|c| c.what.as_str()).collect();
         let want = [
             "persistence: none: spans",
+            "2 collectors share the streams; nobody leads",
             "stream 1: ours (me), read up to 5-1, 9.0 s behind, 7 entries",
             "stream 1: 1 entries were gone unread",
             "stream 2: nobody owns it, 7 entries",

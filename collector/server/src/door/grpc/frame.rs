@@ -1,12 +1,14 @@
 //! The one message of a unary call: five bytes of head, then the body, which stays bytes.
 //!
-//! Each byte is copied once, from the connection's buffer into a buffer of just the size that the head
-//! announces; and no more of it is made at once than has come, so that a lie costs nothing.
+//! Bytes are copied from the connection's buffer into one that grows with what comes, up to the size that the
+//! head announces, so that a lie costs nothing.
 
-use super::super::{AT_ONCE, Encoding, InflateError, inflate_aside};
+use super::super::room::{NoRoom, Room, Rooms};
+use super::super::{Encoding, InflateError, NotUnpacked, unpack};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use std::sync::Arc;
 
 /// Bytes of a head: flag and length.
 const HEAD: usize = 5;
@@ -14,14 +16,31 @@ const HEAD: usize = 5;
 /// Why there is no message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// Larger than the cap, before or after decompression.
-    TooLarge,
+    /// Larger than so many bytes, before or after decompression.
+    TooLarge(usize),
+    /// There is no room for it.
+    Full,
     /// Not what the protocol says.
     Encoding(String),
 }
 
-/// Reads the message of `body`, decompressed, at most `cap` bytes.
-pub async fn message(mut body: Body, encoding: Encoding, cap: usize) -> Result<Bytes, Broken> {
+impl From<NoRoom> for Broken {
+    fn from(why: NoRoom) -> Self {
+        match why {
+            NoRoom::Full => Self::Full,
+            NoRoom::TooLarge(most) => Self::TooLarge(most),
+        }
+    }
+}
+
+/// Reads the message of `body`, decompressed, at most `cap` bytes, in a `room` of `rooms`.
+pub async fn message(
+    mut body: Body,
+    encoding: Encoding,
+    cap: usize,
+    rooms: &Arc<Rooms>,
+    room: &mut Room,
+) -> Result<Bytes, Broken> {
     let broken = |what: &str| Broken::Encoding(what.to_owned());
     let mut head = Vec::with_capacity(HEAD);
     let mut message = Vec::new();
@@ -45,15 +64,15 @@ pub async fn message(mut body: Body, encoding: Encoding, cap: usize) -> Result<B
                 _ => return Err(broken("the frame's flag is neither 0 nor 1")),
             }
             if length > cap {
-                return Err(Broken::TooLarge);
+                return Err(Broken::TooLarge(cap));
             }
-            message.reserve_exact(length.min(AT_ONCE));
             announced = Some((flag == 1, length));
         }
         if let Some((_, length)) = announced {
             if message.len() + data.len() > length {
                 return Err(broken("more bytes than the frame announced, or a second message"));
             }
+            room.make(&mut message, data.len(), length)?;
             message.extend_from_slice(data);
         }
     }
@@ -62,15 +81,13 @@ pub async fn message(mut body: Body, encoding: Encoding, cap: usize) -> Result<B
         return Err(broken("the message ends before its announced length"));
     }
     if !packed {
-        if length > AT_ONCE {
-            message.shrink_to_fit();
-        }
         return Ok(message.into());
     }
-    match inflate_aside(message, encoding, cap).await {
+    match unpack(rooms, room, message, encoding, cap).await {
         Ok(message) => Ok(message.into()),
-        Err(InflateError::TooLarge(_)) => Err(Broken::TooLarge),
-        Err(e) => Err(Broken::Encoding(e.to_string())),
+        Err(NotUnpacked::Full) => Err(Broken::Full),
+        Err(NotUnpacked::Bad(InflateError::TooLarge(most))) => Err(Broken::TooLarge(most)),
+        Err(NotUnpacked::Bad(e)) => Err(Broken::Encoding(e.to_string())),
     }
 }
 
@@ -106,6 +123,12 @@ mod tests {
         }
     }
 
+    async fn message(body: Body, encoding: Encoding, cap: usize) -> Result<Bytes, Broken> {
+        let rooms = Arc::new(Rooms::new(1 << 20));
+        let mut room = rooms.enter();
+        super::message(body, encoding, cap, &rooms, &mut room).await
+    }
+
     async fn read(parts: &[&[u8]], encoding: Encoding) -> Result<Vec<u8>, Broken> {
         let body = Pieces(parts.iter().map(|p| Bytes::copy_from_slice(p)).collect());
         message(Body::new(body), encoding, 10).await.map(|m| m.to_vec())
@@ -129,14 +152,14 @@ mod tests {
         for lie in lies {
             assert!(matches!(read(lie, none).await, Err(Broken::Encoding(_))), "{lie:?}");
         }
-        assert_eq!(read(&[b"\0\0\0\0\x0b", b"a"], none).await, Err(Broken::TooLarge));
-        assert_eq!(read(&[b"\0\xff\xff\xff\xff"], none).await, Err(Broken::TooLarge));
+        assert_eq!(read(&[b"\0\0\0\0\x0b", b"a"], none).await, Err(Broken::TooLarge(10)));
+        assert_eq!(read(&[b"\0\xff\xff\xff\xff"], none).await, Err(Broken::TooLarge(10)));
         let zeros = zstd::encode_all([0u8; 1_000].as_slice(), 1).expect("memory");
         assert!(zeros.len() < 20);
         let packed = [&[1][..], &(zeros.len() as u32).to_be_bytes(), &zeros].concat();
         let body = || Body::new(Pieces([Bytes::from(packed.clone())].into()));
         let cap = zeros.len();
-        assert_eq!(message(body(), Encoding::Zstd, cap).await, Err(Broken::TooLarge));
+        assert_eq!(message(body(), Encoding::Zstd, cap).await, Err(Broken::TooLarge(cap)));
         let whole = message(body(), Encoding::Zstd, 1_000).await.expect("it fits");
         assert_eq!(whole, vec![0; 1_000]);
     }

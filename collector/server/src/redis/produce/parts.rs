@@ -99,15 +99,19 @@ fn packed(payload: &[u8]) -> Option<(&'static str, Vec<u8>)> {
         return None;
     }
     if payload.len() >= SMALL {
-        let mut encoder =
-            GzEncoder::new(Vec::with_capacity(payload.len() / 3), Compression::fast());
-        // Writing to memory cannot fail.
-        let gzip = encoder.write_all(payload).and_then(|()| encoder.finish()).unwrap_or_default();
+        let gzip = gzip(payload);
         if gzip.len() < payload.len() && !gzip.is_empty() {
             return (gzip.len() <= ENTRY_BYTES).then_some((ENCODING_GZIP, gzip));
         }
     }
     (payload.len() <= ENTRY_BYTES).then(|| (ENCODING_IDENTITY, payload.to_vec()))
+}
+
+/// Packs bytes, the fastest way.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 3), Compression::fast());
+    // Writing to memory cannot fail.
+    encoder.write_all(bytes).and_then(|()| encoder.finish()).unwrap_or_default()
 }
 
 /// FNV-1a (Fowler, Noll, Vo), mixed: where a resource's series go.

@@ -1,6 +1,7 @@
 //! Golden bytes of the wire form, quantiles against hdrhistogram, merging against recording.
 
 use super::*;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use proptest::prelude::*;
 
 const ONE: u64 = 1 << 16;
@@ -32,6 +33,22 @@ fn hostile_wire_forms_are_refused() {
         bad[at] ^= 0x80;
         let _ = Sketch::decode(&bad); // may be another sketch, must not panic or balloon
     }
+    for number in [i64::MIN, -(1 << 40), i64::MAX] {
+        let back = Sketch::decode(&wire::payload(&[number, number, 1]));
+        assert_eq!(back.is_ok(), number > 0, "{number}");
+    }
+    let mut long = good;
+    long[4..8].fill(0xff);
+    assert_eq!(Sketch::decode(&long), Err(BadSketch), "four gigabytes that are not there");
+}
+
+/// What is beyond what the form can hold is not lost with all the rest.
+#[test]
+fn absurd_weights_are_cut() {
+    let mut s = sketch(&[7]);
+    s.record(9, u64::MAX);
+    let back = Sketch::decode(&s.encode()).expect("own bytes");
+    assert_eq!(back.buckets(), [(7, ONE), (9, i64::MAX as u64)]);
 }
 
 proptest! {
@@ -60,6 +77,47 @@ proptest! {
         let mut h = sketch(&[]).to_hdr();
         values.iter().for_each(|&v| h.saturating_record(v));
         prop_assert_eq!(sketch(&values).quantile(q), h.value_at_quantile(q).min(SKETCH_MAX));
+    }
+
+    #[test]
+    fn the_wire_form_is_hdrhistograms(
+        rows in prop::collection::vec((0..46u32, 0..1000u64, prop_oneof![
+            Just(ONE), 1..5 * ONE, Just(ONE << 40),
+        ]), 1..200),
+    ) {
+        let mut s = Sketch::default();
+        rows.iter().for_each(|&(p, x, w)| s.record((1u64 << p) + x, w));
+        let mut theirs = Vec::new();
+        V2Serializer::new().serialize(&s.to_hdr(), &mut theirs).expect("a payload");
+        prop_assert_eq!(s.encode(), theirs);
+    }
+
+    /// Whatever numbers stand behind the header, and wherever they are cut off.
+    #[test]
+    fn reading_is_hdrhistograms(
+        numbers in prop::collection::vec(prop_oneof![
+            4 => 0..300i64, 4 => -200..0i64, 2 => -5_300..-4_900i64, 1 => -i64::MAX..i64::MAX,
+        ], 0..40),
+        lost in prop_oneof![3 => Just(0usize), 1 => 0..12usize],
+    ) {
+        let mut bytes = wire::payload(&numbers);
+        let whole = bytes.len();
+        bytes.truncate((whole - lost.min(whole)).max(40));
+        let counts = (bytes.len() - 40) as u32;
+        bytes[4..8].copy_from_slice(&counts.to_be_bytes());
+        let ours = Sketch::decode(&bytes);
+        let theirs = Deserializer::new().deserialize::<u64, _>(&mut bytes.as_slice());
+        match (ours, theirs) {
+            (Ok(ours), Ok(theirs)) => {
+                let rows = theirs.iter_recorded();
+                let rows = rows.map(|v| (bucket_of(v.value_iterated_to()), v.count_at_value()));
+                prop_assert_eq!(ours.buckets(), rows.collect::<Vec<_>>());
+            }
+            (Err(_), Err(_)) => {}
+            // Its array goes on for a little behind 24 h.
+            (Err(_), Ok(theirs)) => prop_assert!(theirs.max() > bucket_high(bucket_of(SKETCH_MAX))),
+            (Ok(ours), Err(e)) => prop_assert!(false, "{ours:?}, {e}"),
+        }
     }
 
     #[test]

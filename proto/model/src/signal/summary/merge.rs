@@ -13,7 +13,7 @@ impl WindowSummary {
         for part in parts {
             out.reach(part.window);
             out.tally.merge(&part.tally);
-            out.missing_shards += part.missing_shards;
+            out.missing_shards = out.missing_shards.saturating_add(part.missing_shards);
             red.push(part.red);
             late.push(part.late);
             entries.push(part.entries);
@@ -56,7 +56,7 @@ impl WindowSummary {
     pub fn merge_counts(&mut self, other: &Self) {
         self.reach(other.window);
         self.tally.merge(&other.tally);
-        self.missing_shards += other.missing_shards;
+        self.missing_shards = self.missing_shards.saturating_add(other.missing_shards);
     }
 
     /// Makes the window the hull of itself and another.

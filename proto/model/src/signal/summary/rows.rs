@@ -56,6 +56,21 @@ pub fn merged<K: Ord, V>(lists: Vec<Vec<(K, V)>>, add: impl Fn(&mut V, V)) -> Ve
     out
 }
 
+/// Rows whose keys have changed: sorted again, and those that have become equal brought together.
+pub fn united<K: Ord, V: Default>(mut rows: Vec<(K, V)>, add: impl Fn(&mut V, V)) -> Vec<(K, V)> {
+    if !rows.is_sorted_by(|a, b| a.0 < b.0) {
+        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        rows.dedup_by(|row, kept| {
+            let same = row.0 == kept.0;
+            if same {
+                add(&mut kept.1, std::mem::take(&mut row.1));
+            }
+            same
+        });
+    }
+    rows
+}
+
 /// The first of the lists that begin with the least key.
 fn least<K: Ord, V>(lists: &[std::vec::IntoIter<(K, V)>]) -> Option<usize> {
     let heads = lists.iter().enumerate();

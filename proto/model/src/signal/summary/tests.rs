@@ -62,4 +62,16 @@ proptest! {
         prop_assert_eq!(&WindowSummary::merged(parts), &plain);
         prop_assert_eq!(&WindowSummary::merged(backwards), &plain);
     }
+
+    #[test]
+    fn rows_under_other_keys_are_sorted_and_come_once(
+        rows in prop::collection::btree_map(0..1_000u32, 0..100u64, 0..50),
+        by in 1..60u32,
+    ) {
+        let mut plain = std::collections::BTreeMap::new();
+        rows.iter().for_each(|(k, v)| *plain.entry(k.wrapping_mul(7) % by).or_default() += v);
+        let renamed = rows.into_iter().map(|(k, v)| (k.wrapping_mul(7) % by, v)).collect();
+        let united = united_rows(renamed, |a: &mut u64, b| *a += b);
+        prop_assert_eq!(united, plain.into_iter().collect::<Vec<_>>());
+    }
 }

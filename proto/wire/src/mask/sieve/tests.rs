@@ -1,6 +1,5 @@
 //! Whatever is a secret is seen, wherever it stands; telemetry as it is every day is let through.
 
-use super::words::*;
 use super::*;
 use crate::mask::{key_found, mask_found};
 use proptest::prelude::*;

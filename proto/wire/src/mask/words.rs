@@ -1,4 +1,5 @@
-//! What the sieve looks for: the words that secrets cannot do without, and what every pair of bytes means to it.
+//! The words that secrets cannot do without, each with what must follow it, and what every pair of bytes means to the
+//! sieve that looks for them.
 
 /// A pair of digits, or of a digit and a separator.
 pub const DIGITS: u8 = 1;
@@ -6,6 +7,7 @@ pub const DIGITS: u8 = 1;
 pub const SIGN: u8 = 64;
 /// The first pair of a word; the others follow.
 pub const WORD: u8 = 65;
+
 /// What must follow a word.
 #[derive(Clone, Copy)]
 pub enum Then {
@@ -47,7 +49,7 @@ const fn shape(text: &'static str, rare: [usize; 2], least: usize) -> Word {
     Word { text: text.as_bytes(), any_case: false, rare, then: Then::Key(least) }
 }
 
-/// The words of [`super::key_is_secret`] and [`super::mask_text`].
+/// All of them: of keys whose value is a secret whatever it looks like, of credentials, of keys that say what they are.
 pub static WORDS: [Word; 22] = [
     key("authorization", [6, 7]),
     key("password", [3, 4]),

@@ -128,7 +128,8 @@ impl Builder {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// Spans go to Redis Streams first: `redis[s]://[user[:password]@]host[:port][/database]`. OTLP is the
+    /// Spans go to Redis Streams first: `redis[s]://[user[:password]@]host[:port][/database]`, or
+    /// `redis[s]+cluster://...host,host` or `redis[s]+sentinel://...host,host/master`. OTLP is the
     /// second road when an endpoint is named too.
     pub fn redis(mut self, url: &str) -> Self {
         self.chosen.redis = Some(url.to_owned());

@@ -3,14 +3,15 @@
 //!
 //! A client of our own: four commands, replies capped, the TLS and the deadlines of the other roads, and
 //! no library whose least compiler is newer than this crate's. A connection is `connection`, the bytes
-//! of the protocol are `resp`, what a collector asks comes by `orders`.
+//! of the protocol are `resp`, what a collector asks comes by `orders`, where a master is is asked in `sentinel`.
 
 mod connection;
 mod orders;
 mod resp;
+mod sentinel;
 
 use super::parcel::Parcel;
-use super::settings::Redis as Settings;
+use super::settings::{Redis as Settings, at};
 use super::{Outcome, Signal};
 use connection::Connection;
 use longpole_proto::road;
@@ -26,8 +27,9 @@ pub(crate) struct Redis {
     settings: Settings,
     /// Connections by address. More than one only in a cluster.
     open: BTreeMap<String, Connection>,
-    /// Where a cluster said that a stream lives.
-    moved: BTreeMap<u32, String>,
+    /// Where a cluster said that a key lives.
+    moved: BTreeMap<String, String>,
+    /// The name among `open` of whom the address leads to, wherever that is now.
     home: String,
     shards: Option<u32>,
     /// The last entry of the stream of orders that was read.
@@ -37,7 +39,7 @@ pub(crate) struct Redis {
 impl Redis {
     /// Makes ready; connects when there is something to send.
     pub fn new(settings: Settings) -> Self {
-        let home = address(&settings.host, settings.port);
+        let home = settings.shown();
         let (open, moved) = Default::default();
         Self { settings, open, moved, home, shards: None, heard: None }
     }
@@ -67,31 +69,76 @@ impl Redis {
 
     async fn meta(&mut self) -> Result<u32, String> {
         let fields = [road::META_SHARDS, road::META_HASH_VERSION, road::META_HASH_SEED];
-        let mut ask = Vec::new();
-        resp::command(&mut ask, &[b"HMGET", road::META_KEY.as_bytes()], &fields.map(str::as_bytes));
-        let mut at = self.home.clone();
+        let mut bytes = Vec::new();
+        resp::command(
+            &mut bytes,
+            &[b"HMGET", road::META_KEY.as_bytes()],
+            &fields.map(str::as_bytes),
+        );
+        match self.ask(road::META_KEY, &bytes).await? {
+            Value::Array(found) => dealt(&found),
+            other => Err(format!("{}: {other:?}", road::META_KEY)),
+        }
+    }
+
+    /// Sends a command to who has its key.
+    async fn ask(&mut self, key: &str, bytes: &[u8]) -> Result<Value, String> {
+        let told = self.ask_around(key, bytes).await;
+        // Whoever has it may be gone: the next time it is asked from the beginning.
+        told.inspect_err(|_| drop(self.moved.remove(key)))
+    }
+
+    async fn ask_around(&mut self, key: &str, bytes: &[u8]) -> Result<Value, String> {
         // A cluster may keep it elsewhere.
         for _ in 0..3 {
+            let at = self.moved.get(key).unwrap_or(&self.home).clone();
             let connection = self.connect(&at).await?;
-            connection.write(&ask).await.map_err(|e| e.to_string())?;
+            connection.write(bytes).await.map_err(|e| e.to_string())?;
             match connection.read().await.map_err(|e| e.to_string())? {
                 Value::Error(text) => match moved(&text) {
-                    Some(to) => at = to,
+                    Some(to) => self.moved.insert(key.to_owned(), to),
                     None => return Err(text),
                 },
-                Value::Array(found) => return dealt(&found),
-                other => return Err(format!("{}: {other:?}", road::META_KEY)),
-            }
+                other => return Ok(other),
+            };
         }
-        Err(format!("{} moves in circles", road::META_KEY))
+        Err(format!("{key} moves in circles"))
     }
 
     async fn connect(&mut self, at: &str) -> Result<&mut Connection, String> {
         if !self.open.contains_key(at) {
-            let made = Connection::open(&self.settings, at).await?;
+            let made = match at == self.home {
+                true => self.first().await?,
+                false => Connection::open(&self.settings, at).await?,
+            };
             self.open.insert(at.to_owned(), made);
         }
         self.open.get_mut(at).ok_or_else(|| "no connection".to_owned())
+    }
+
+    /// Connects to whom the address leads to: the first of its hosts that takes us, or where one of them says that
+    /// the master is.
+    async fn first(&self) -> Result<Connection, String> {
+        let settings = &self.settings;
+        // One that does not answer leaves time for the others.
+        let limit = settings.timeout / (settings.places.len().max(1) as u32 + 1);
+        let mut why = "no host is named".to_owned();
+        for (host, port) in &settings.places {
+            let place = at(host, *port);
+            let open = async {
+                let place = match &settings.master {
+                    Some(master) => sentinel::ask(settings, &place, master).await?,
+                    None => place.clone(),
+                };
+                Connection::open(settings, &place).await
+            };
+            let made = tokio::time::timeout(limit, open).await;
+            match made.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+                Ok(made) => return Ok(made),
+                Err(e) => why = format!("{place}: {e}"),
+            }
+        }
+        Err(why)
     }
 
     /// Sends stamped requests, at most [`PIPELINE`], and says what became of each.
@@ -110,8 +157,8 @@ impl Redis {
     async fn all(&mut self, parcels: &mut [Parcel], out: &mut [Outcome]) {
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (i, parcel) in parcels.iter().enumerate() {
-            let shard = parcel.stamp.map_or(0, |s| s.shard);
-            let at = self.moved.get(&shard).unwrap_or(&self.home).clone();
+            let key = road::stream_key(parcel.stamp.map_or(0, |s| s.shard));
+            let at = self.moved.get(&key).unwrap_or(&self.home).clone();
             groups.entry(at).or_default().push(i);
         }
         for (at, group) in groups {
@@ -161,13 +208,15 @@ impl Redis {
             n => matches!(connection.read().await.map_err(io)?,
                 Value::Integer(have) if have >= i64::from(n)),
         };
+        let mut deposed = false;
         for (i, reply) in replies {
+            deposed |= matches!(&reply, Value::Error(text) if text.starts_with("READONLY"));
             out[i] = match reply {
                 Value::Text(_) if safe => Outcome::Taken { rejected: 0, message: String::new() },
                 Value::Text(_) => later("too few replicas have it", true),
                 Value::Error(text) => match (moved(&text), parcels[i].stamp) {
                     (Some(to), Some(stamp)) => {
-                        self.moved.insert(stamp.shard, to);
+                        self.moved.insert(road::stream_key(stamp.shard), to);
                         Outcome::Moved
                     }
                     _ => later(&text, true),
@@ -175,7 +224,8 @@ impl Redis {
                 other => later(&format!("an answer that is none: {other:?}"), true),
             };
         }
-        Ok(())
+        // It is a replica now: whoever leads is found by a new connection.
+        if deposed { Err(("it is a replica now".to_owned(), true)) } else { Ok(()) }
     }
 }
 
@@ -207,16 +257,12 @@ fn later(why: &str, reached: bool) -> Outcome {
     Outcome::Later { why: why.to_owned(), asked: None, reached }
 }
 
-fn address(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
 /// `MOVED 3999 127.0.0.1:6381`: where a cluster keeps the slot.
 fn moved(error: &str) -> Option<String> {
     let rest = error.strip_prefix("MOVED ")?;
     let (_, to) = rest.split_once(' ')?;
     let (host, port) = to.trim().rsplit_once(':')?;
-    Some(address(host, port.parse().ok()?)).filter(|_| !host.is_empty())
+    Some(at(host, port.parse().ok()?)).filter(|_| !host.is_empty())
 }
 
 /// What `lp:meta` says.

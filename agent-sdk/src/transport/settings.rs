@@ -1,6 +1,7 @@
 //! Where requests go: the chain as it was settled from code and environment. Reading variables is
-//! `settings/read`.
+//! `settings/read`, addresses of Redis `settings/address`.
 
+mod address;
 mod read;
 
 pub(crate) use read::{Chosen, settings};
@@ -34,8 +35,10 @@ pub(crate) struct Endpoint {
 /// Where and how entries go to Redis.
 #[derive(Clone, Debug)]
 pub(crate) struct Redis {
-    pub host: String,
-    pub port: u16,
+    /// Hosts and ports, any of which will do.
+    pub places: Vec<(String, u16)>,
+    /// They are Sentinels, asked for the master of this name.
+    pub master: Option<String>,
     pub tls: Option<TlsFiles>,
     pub user: Option<String>,
     pub password: Option<String>,
@@ -43,6 +46,19 @@ pub(crate) struct Redis {
     /// Replicas that must have an entry before it counts as acknowledged (`WAIT`).
     pub replicas: u32,
     pub timeout: Duration,
+}
+
+impl Redis {
+    /// Hosts and ports.
+    pub fn shown(&self) -> String {
+        let all: Vec<String> = self.places.iter().map(|(h, p)| at(h, *p)).collect();
+        all.join(",")
+    }
+}
+
+/// `host:port`, an IPv6 address in brackets.
+pub(crate) fn at(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// A bounded place on disk.
@@ -69,7 +85,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// The roads for spans in one line, for people.
     pub fn shown(&self) -> String {
-        let redis = self.redis.as_ref().map(|r| format!("redis {}:{}", r.host, r.port));
+        let redis = self.redis.as_ref().map(|r| format!("redis {}", r.shown()));
         let otlp = self.traces.as_ref().map(|t| format!("{} ({:?})", shown(&t.url), t.protocol));
         let disk = self.spill.as_ref().map(|s| s.folder.display().to_string());
         let all: Vec<String> = [redis, otlp, disk].into_iter().flatten().collect();

@@ -5,6 +5,7 @@ mod bridge;
 mod chain;
 mod collector;
 mod deadlines;
+mod many_servers;
 mod redis_road;
 mod server;
 #[cfg(feature = "tls")]
@@ -66,8 +67,8 @@ fn http(at: SocketAddr) -> Option<Endpoint> {
 
 fn redis(port: u16) -> Option<Redis> {
     Some(Redis {
-        host: "127.0.0.1".into(),
-        port,
+        places: vec![("127.0.0.1".into(), port)],
+        master: None,
         tls: None,
         user: None,
         password: None,

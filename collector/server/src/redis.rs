@@ -1,9 +1,9 @@
 //! The door of streams: reads what producers put into Redis, one stream a shard, shared by all collectors, each
 //! read by one of them at a time; and what the other doors took is put there.
 //!
-//! `address` is where Redis is, `sentinel` asks those who know, `survey` looks at it, `session` is one connection's life, `owner`
-//! holds our share of the streams, `reader` reads them, `entry` and `take` bring an entry to the pipeline,
-//! `lead` judges what all said. `fence` are the scripts. `produce` writes. `orders` speaks to those who
+//! `address` is where Redis is, `sentinel` asks those who know, `nodes` finds who of a Cluster has what, `survey` looks
+//! at each, `session` is one connection's life, `owner` holds our share of the streams, `reader` reads them, `entry`
+//! and `take` bring an entry to the pipeline, `lead` judges what all said. `fence` are the scripts. `produce` writes. `orders` speaks to those who
 //! write. What an entry means is `ingest/otlp`'s.
 //!
 //! **When something is full**: the reader waits, and the stream grows; its lag shows it. Nothing that
@@ -17,6 +17,7 @@ mod figures;
 mod id;
 mod lane;
 mod lead;
+mod nodes;
 mod orders;
 mod owner;
 mod pause;
@@ -194,9 +195,15 @@ impl Streams {
         }
     }
 
-    /// Redis's clock now.
+    /// The clock, now, of who holds what the leader keeps.
     fn clock(&self) -> Timestamp {
-        let (ours, ahead) = (self.door.pipeline.now(), self.state.shown().ahead);
-        Timestamp(ours.0.saturating_add_signed(ahead))
+        let ahead = self.state.shown().leader_at().ahead;
+        Timestamp(self.door.pipeline.now().0.saturating_add_signed(ahead))
+    }
+
+    /// The clock, now, of who holds a stream.
+    fn clock_of(&self, shard: u32) -> Timestamp {
+        let ahead = self.state.shown().of(shard).ahead;
+        Timestamp(self.door.pipeline.now().0.saturating_add_signed(ahead))
     }
 }

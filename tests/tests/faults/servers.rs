@@ -5,6 +5,7 @@ use crate::{say, some};
 use longpole_tests::binary;
 use longpole_tests::collector::{Collector, wait_until};
 use longpole_tests::foreign::{in_path, there};
+use longpole_tests::spans::request;
 use longpole_tests::streams::{Producer, REQUIRED, Redis};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::process::{Child, Command, Stdio};
@@ -66,13 +67,117 @@ fn redis_by_tls() {
     );
 }
 
+/// Three masters, each with a third of the slots.
+struct Cluster {
+    nodes: Vec<Redis>,
+}
+
+impl Cluster {
+    fn start() -> Option<Self> {
+        let buses = [free_port(), free_port(), free_port()].map(|p| p.to_string());
+        let start =
+            |bus: &String| Redis::guarded(&["--cluster-enabled", "yes", "--cluster-port", bus]);
+        let nodes: Vec<Redis> = buses.iter().map_while(start).collect();
+        let first = nodes.first()?.at().port().to_string();
+        let slots = [["0", "5460"], ["5461", "10922"], ["10923", "16383"]];
+        for (node, [from, to]) in nodes.iter().zip(slots) {
+            node.ask::<String>(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
+            node.ask::<String>(&["CLUSTER", "MEET", "127.0.0.1", &first, &buses[0]]);
+        }
+        let whole = |n: &Redis| {
+            let info: String = n.ask(&["CLUSTER", "INFO"]);
+            info.contains("cluster_state:ok") && info.contains("known_nodes:3")
+        };
+        wait_until(SOON, "the Cluster is whole", || nodes.iter().all(whole));
+        Some(Self { nodes })
+    }
+
+    /// Moves a key's slot, and all that is in it, from one node to another.
+    fn move_slot(&self, key: &str, from: &Redis, to: &Redis) {
+        let id = |n: &Redis| n.ask::<String>(&["CLUSTER", "MYID"]);
+        let slot = from.ask::<u64>(&["CLUSTER", "KEYSLOT", key]).to_string();
+        let set = |n: &Redis, how: &str, whom: &Redis| {
+            n.ask::<String>(&["CLUSTER", "SETSLOT", &slot, how, &id(whom)]);
+        };
+        set(to, "IMPORTING", from);
+        set(from, "MIGRATING", to);
+        let port = to.at().port().to_string();
+        loop {
+            let keys: Vec<String> = from.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]);
+            if keys.is_empty() {
+                break;
+            }
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let words = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            from.ask::<String>(&[&words[..], &keys].concat());
+        }
+        set(to, "NODE", to);
+        self.nodes.iter().for_each(|n| set(n, "NODE", to));
+    }
+}
+
+/// Two collectors share the streams of a Cluster; the slot of a stream, and that of what the leader keeps, move to
+/// other nodes under load. Whatever was acknowledged counts once.
 #[test]
-fn a_node_of_a_cluster_is_refused_with_advice() {
-    let Some(redis) = Redis::start(&["--cluster-enabled", "yes"]) else { return };
-    let (code, told) = refused(&redis.url());
-    assert!(code.is_some_and(|c| c != 0), "{told}");
-    assert!(told.contains("Redis Cluster") && told.contains("does not speak"), "{told}");
-    say("Redis Cluster: a node is refused at the start, with what to use instead");
+fn the_nodes_of_a_cluster_are_followed() {
+    let Some(cluster) = Cluster::start() else { return };
+    let ports: Vec<u16> = cluster.nodes.iter().map(|n| n.at().port()).collect();
+    // The first of them does not answer.
+    let list = format!("127.0.0.1:{},127.0.0.1:{}", free_port(), ports[2]);
+    let url = format!("redis+cluster://longpole-collector:ink@{list}");
+    let settings = ["--redis", &url, "--window", "1s", "--lateness", "1s"];
+    let both = [Collector::start(&settings), Collector::start(&settings)];
+    let streams = || both[0].table("/api/v1/streams")["redis"].clone();
+    let headers = [("Content-Type", "application/x-protobuf")];
+    let mut sent = 0;
+    let mut load = |requests: u32| {
+        for n in 0..requests {
+            let body = request("shop", some(40));
+            let began = Instant::now();
+            let at = &both[n as usize % 2];
+            // Told to wait, a sender comes again.
+            while at.post("/v1/traces", &headers, &body).status != 200 {
+                assert!(began.elapsed() < SOON, "not acknowledged: {}", at.log().concat());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            sent += 40;
+        }
+        sent
+    };
+    let calls = || {
+        let of = |c: &Collector| c.sum("traces_span_metrics_calls_total", &[]);
+        of(&both[0]).max(of(&both[1])) as u64
+    };
+    wait_until(SOON, "two share them", || {
+        let told = streams();
+        let owners = |s: &serde_json::Value| s["owner"].as_str().unwrap_or("").to_owned();
+        let all: Vec<String> =
+            told["streams"].as_array().into_iter().flatten().map(owners).collect();
+        all.len() == 4 && all.iter().all(|o| !o.is_empty()) && all.iter().any(|o| *o != all[0])
+    });
+    let nodes = streams()["nodes"].as_array().map_or(0, Vec::len);
+    assert_eq!(nodes, 3, "{}", streams());
+    let first = load(40);
+    wait_until(SOON, "all are counted", || calls() == first);
+    let connects = |c: &Collector| c.sum("longpole_redis_connects_total", &[]);
+    let before = both.each_ref().map(connects);
+    for key in ["lp:{0}", "lp:{leader}", "lp:meta"] {
+        let slot: u64 = cluster.nodes[0].ask(&["CLUSTER", "KEYSLOT", key]);
+        let at = usize::try_from(slot / 5_461).expect("small").min(2);
+        cluster.move_slot(key, &cluster.nodes[at], &cluster.nodes[(at + 1) % 3]);
+        load(20);
+    }
+    let began = Instant::now();
+    let all = load(20);
+    wait_until(2 * SOON, "all are counted again", || calls() == all);
+    let again = both.each_ref().map(connects);
+    assert!(again.iter().zip(before).all(|(now, before)| *now > before), "both were sent on");
+    say(&format!(
+        "Redis Cluster: two collectors, {nodes} nodes; three slots moved under load are followed: {all} spans counted once, \
+         all of them {:?} after the last move",
+        began.elapsed()
+    ));
+    both.into_iter().for_each(Collector::terminate);
 }
 
 /// A Sentinel that watches a master, alone.

@@ -37,29 +37,26 @@ impl Redis {
         fields.extend(report.into_iter().flat_map(|r| [FIELD_REPORT.as_bytes(), r.as_bytes()]));
         let mut bytes = Vec::new();
         say(&mut bytes, KEY_SAID, b"~", SAID_KEPT, &fields);
+        let said = self.ask(KEY_SAID, &bytes).await?;
         let heard = self.heard.clone();
-        if let Some(heard) = &heard {
-            let words: [&[u8]; 6] =
-                [b"XREAD", b"COUNT", COUNT, b"STREAMS", KEY_ORDERS.as_bytes(), heard];
-            resp::command(&mut bytes, &words, &[]);
-        }
-        let home = self.home.clone();
-        let connection = self.connect(&home).await?;
-        connection.write(&bytes).await.map_err(|e| e.to_string())?;
-        let said = connection.read().await.map_err(|e| e.to_string())?;
-        let found = match heard {
-            Some(_) => connection.read().await.map_err(|e| e.to_string())?,
+        let found = match &heard {
+            Some(heard) => {
+                let words: [&[u8]; 6] =
+                    [b"XREAD", b"COUNT", COUNT, b"STREAMS", KEY_ORDERS.as_bytes(), heard];
+                bytes.clear();
+                resp::command(&mut bytes, &words, &[]);
+                self.ask(KEY_ORDERS, &bytes).await?
+            }
             None => Value::Null,
         };
-        match (said, found) {
-            (Value::Error(why), _) | (_, Value::Error(why)) => Err(why),
-            (Value::Text(id), found) => {
+        match said {
+            Value::Text(id) => {
                 // An id is a time of the server: what is asked from now on has a later one.
                 let (asked, last) = asked(found, whom);
                 self.heard = last.or(heard).or(Some(id));
                 Ok(asked)
             }
-            (other, _) => Err(format!("an answer that is none: {other:?}")),
+            other => Err(format!("an answer that is none: {other:?}")),
         }
     }
 
@@ -75,16 +72,10 @@ impl Redis {
         let mut bytes = Vec::new();
         // Each may have a mebibyte: not about so many, but so many.
         say(&mut bytes, KEY_PROFILES, b"=", PROFILES_KEPT, &fields);
-        let (home, limit) = (self.home.clone(), self.settings.timeout);
-        let put = async {
-            let connection = self.connect(&home).await?;
-            connection.write(&bytes).await.map_err(|e| e.to_string())?;
-            connection.read().await.map_err(|e| e.to_string())
-        };
-        let done = tokio::time::timeout(limit, put).await;
+        let limit = self.settings.timeout;
+        let done = tokio::time::timeout(limit, self.ask(KEY_PROFILES, &bytes)).await;
         match done.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
             Ok(Value::Text(_)) => Outcome::Taken { rejected: 0, message: String::new() },
-            Ok(Value::Error(why)) => later(&why, true),
             Ok(other) => later(&format!("an answer that is none: {other:?}"), true),
             Err(why) => {
                 self.open.clear();

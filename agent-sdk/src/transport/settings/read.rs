@@ -3,7 +3,6 @@
 use super::{Endpoint, Redis, Settings, Spill, TlsFiles};
 use crate::builder::Protocol;
 use crate::env::{Env, pairs, warn};
-use longpole_proto::percent::decode;
 use std::time::Duration;
 
 /// Bytes on disk when a folder is named and no size.
@@ -144,57 +143,18 @@ fn redis(chosen: &Chosen, env: &Env<'_>) -> Option<Redis> {
         certificate: env.text("LONGPOLE_REDIS_CLIENT_CERTIFICATE"),
         key: env.text("LONGPOLE_REDIS_CLIENT_KEY"),
     };
-    let read = parse(&url, tls);
+    let read = super::address::parse(&url, tls, Duration::from_millis(TIMEOUT));
     let Some(mut redis) = read else {
         // It may hold a password: only its shape is told.
         warn(
-            "LONGPOLE_REDIS_URL is not redis[s]://[user[:password]@]host[:port][/database]; ignored",
+            "LONGPOLE_REDIS_URL is not redis[s]://[user[:password]@]host[:port][/database], nor \
+             redis[s]+cluster://...host,host or redis[s]+sentinel://...host,host/master; ignored",
         );
         return None;
     };
     redis.replicas = env.number("LONGPOLE_REDIS_REPLICAS").unwrap_or(0).min(16) as u32;
     redis.timeout = chosen.timeout.unwrap_or(Duration::from_millis(TIMEOUT));
     Some(redis)
-}
-
-/// Reads `redis[s]://[user[:password]@]host[:port][/database]`, user and password percent-encoded.
-fn parse(url: &str, tls: TlsFiles) -> Option<Redis> {
-    let (scheme, rest) = url.split_once("://")?;
-    let tls = match scheme {
-        "redis" => None,
-        "rediss" => Some(tls),
-        _ => return None,
-    };
-    let (authority, database) = match rest.split_once('/') {
-        Some((authority, path)) => (authority, path.trim_end_matches('/')),
-        None => (rest, ""),
-    };
-    let (login, place) = match authority.rsplit_once('@') {
-        Some((login, place)) => (Some(login), place),
-        None => (None, authority),
-    };
-    let (user, password) = match login.map(|l| l.split_once(':').unwrap_or((l, ""))) {
-        Some((user, password)) => (decode(user), decode(password)),
-        None => Default::default(),
-    };
-    // [::1]:6379, host:6379, host
-    let (host, port) = match place.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
-        _ => (place, 6379),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let database = if database.is_empty() { 0 } else { database.parse().ok()? };
-    let some = |text: String| (!text.is_empty()).then_some(text);
-    (!host.is_empty()).then(|| Redis {
-        host: host.to_owned(),
-        port,
-        tls,
-        user: some(user),
-        password: some(password),
-        database,
-        replicas: 0,
-        timeout: Duration::from_millis(TIMEOUT),
-    })
 }
 
 #[cfg(test)]

@@ -105,18 +105,20 @@ impl Server {
 
     /// All entries of all streams.
     pub fn entries(&self, shards: u32) -> Vec<Entry> {
-        let mut out = Vec::new();
-        for shard in 0..shards {
-            let key = road::stream_key(shard);
-            let read: Vec<(String, Vec<Vec<u8>>)> = self.ask(&["XRANGE", &key, "-", "+"]);
-            for (_, flat) in read {
-                let text = |b: &Vec<u8>| String::from_utf8(b.clone()).expect("a name");
-                let pairs = flat.chunks(2);
-                let fields = pairs.clone().map(|p| (text(&p[0]), p[1].clone())).collect();
-                out.push(Entry { shard, fields, order: pairs.map(|p| text(&p[0])).collect() });
-            }
-        }
-        out
+        (0..shards).flat_map(|shard| self.entries_of(shard)).collect()
+    }
+
+    /// All entries of a stream.
+    pub fn entries_of(&self, shard: u32) -> Vec<Entry> {
+        let key = road::stream_key(shard);
+        let read: Vec<(String, Vec<Vec<u8>>)> = self.ask(&["XRANGE", &key, "-", "+"]);
+        let entry = |(_, flat): (String, Vec<Vec<u8>>)| {
+            let text = |b: &Vec<u8>| String::from_utf8(b.clone()).expect("a name");
+            let pairs = flat.chunks(2);
+            let fields = pairs.clone().map(|p| (text(&p[0]), p[1].clone())).collect();
+            Entry { shard, fields, order: pairs.map(|p| text(&p[0])).collect() }
+        };
+        read.into_iter().map(entry).collect()
     }
 
     pub fn stop(mut self) -> u16 {

@@ -50,7 +50,7 @@ fn redis_by_tls_with_a_client_certificate() {
     server.meta(1);
     let settings = |tls: TlsFiles| {
         let mut of = redis(port).expect("settings");
-        (of.tls, of.host) = (Some(tls), "localhost".into());
+        (of.tls, of.places) = (Some(tls), vec![("localhost".into(), port)]);
         Settings { redis: Some(of), ..Settings::default() }
     };
     let t = start(settings(files.clone()));

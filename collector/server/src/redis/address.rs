@@ -1,6 +1,6 @@
 //! Where Redis is, or who knows that, and who we are there: a URL that is used whole and shown without its secrets.
 
-use super::sentinel::Sentinels;
+use super::sentinel::{Sentinels, hosts};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 use redis::{RedisConnectionInfo, RedisResult, TlsCertificates};
 
@@ -10,8 +10,13 @@ pub struct Address {
     info: ConnectionInfo,
     shown: String,
     authority: Option<Vec<u8>>,
+    /// Who else leads to it, where it is a Cluster.
+    others: Vec<(String, u16)>,
     sentinels: Option<Sentinels>,
 }
+
+/// Port where none is written.
+const PORT: u16 = 6_379;
 
 /// Why a text is no address. Repeats nothing of it: it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,13 +24,14 @@ pub enum BadAddress {
     /// Not a URL that leads to a server.
     #[error(
         "is no address of Redis: write redis://[user:password@]host[:port], or rediss:// for TLS; with \
-         Sentinels redis+sentinel://[user:password@]host[:port][,host...]/master, or rediss+sentinel://"
+         Sentinels redis+sentinel://[user:password@]host[:port][,host...]/master, or rediss+sentinel://; with \
+         several nodes of a Cluster redis+cluster://[user:password@]host[:port][,host...], or rediss+cluster://"
     )]
     Form,
-    /// A Cluster.
+    /// Several servers, and nobody knows of what kind.
     #[error(
-        "names a Cluster, or several servers without Sentinels, which this version does not speak: give the \
-         address of one server, or of its Sentinels (redis+sentinel://host,host/master)"
+        "names several servers and not what they are: write redis+cluster://host,host for nodes of a Cluster, \
+         redis+sentinel://host,host/master for Sentinels"
     )]
     Scheme,
     /// Another database.
@@ -34,25 +40,39 @@ pub enum BadAddress {
 }
 
 impl Address {
-    /// Reads a URL: `redis://` or `rediss://` (TLS), with user, password and port where needed; or
-    /// `redis+sentinel://` and `rediss+sentinel://`, with Sentinels and the name of the master they watch. User and
-    /// password are the master's.
+    /// Reads a URL: `redis://` or `rediss://` (TLS), with user, password and port where needed; `redis+cluster://` and
+    /// `rediss+cluster://`, with nodes of a Cluster, any of which will do; or `redis+sentinel://` and
+    /// `rediss+sentinel://`, with Sentinels and the name of the master they watch. User and password are those of
+    /// the servers that hold the streams.
     ///
     /// # Errors
     /// [`BadAddress`].
     pub fn parse(text: &str) -> Result<Self, BadAddress> {
         let text = text.trim();
         let scheme = text.split("://").next().unwrap_or_default();
-        if let Some(base) = scheme.strip_suffix("+sentinel") {
+        if let Some((base, kind)) = scheme.split_once('+') {
             let rest = text.get(scheme.len() + 3..).unwrap_or_default();
             let (login, list) = rest.rsplit_once('@').map_or(("", rest), |(l, r)| (l, r));
-            let sentinels = Sentinels::parse(list).ok_or(BadAddress::Form)?;
             let at = if login.is_empty() { "" } else { "@" };
-            let any = Self::parse(&format!("{base}://{login}{at}sentinel"))?;
-            let shown = format!("{scheme}://{}", sentinels.shown());
-            return Ok(Self { shown, sentinels: Some(sentinels), ..any });
+            let any = |host: &str| Self::parse(&format!("{base}://{login}{at}{host}"));
+            return match kind {
+                "sentinel" => {
+                    let sentinels = Sentinels::parse(list).ok_or(BadAddress::Form)?;
+                    let shown = format!("{scheme}://{}", sentinels.shown());
+                    Ok(Self { shown, sentinels: Some(sentinels), ..any("sentinel")? })
+                }
+                "cluster" => {
+                    let all = hosts(list, PORT).ok_or(BadAddress::Form)?;
+                    let (host, port) = all.first().ok_or(BadAddress::Form)?;
+                    let first = any(&format!("{host}:{port}"))?;
+                    let shown: Vec<String> = all.iter().map(|(h, p)| format!("{h}:{p}")).collect();
+                    let shown = format!("{scheme}://{}", shown.join(","));
+                    Ok(Self { shown, others: all.into_iter().skip(1).collect(), ..first })
+                }
+                _ => Err(BadAddress::Form),
+            };
         }
-        if scheme.contains("sentinel") || scheme.contains("cluster") || text.contains(',') {
+        if text.contains(',') {
             return Err(BadAddress::Scheme);
         }
         if !matches!(scheme, "redis" | "rediss") || text.contains('#') {
@@ -66,7 +86,8 @@ impl Address {
         // No HELLO and no CLIENT SETINFO: the least rights that we ship hold neither.
         let login = info.redis_settings().clone();
         let login = login.set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
-        Ok(Self { info: info.set_redis_settings(login), shown, authority: None, sentinels: None })
+        let (info, others) = (info.set_redis_settings(login), Vec::new());
+        Ok(Self { info, shown, authority: None, others, sentinels: None })
     }
 
     /// The same with another password.
@@ -112,16 +133,18 @@ impl Address {
         }
     }
 
-    /// A client for it, or for the place where it is now.
+    /// The places that it names: of several any will do.
+    pub(super) fn places(&self) -> Vec<ConnectionAddr> {
+        let others = self.others.iter().map(|(host, port)| self.at(host, *port));
+        std::iter::once(self.info.addr().clone()).chain(others).collect()
+    }
+
+    /// A client for a place that it names, or that was found through it.
     ///
     /// # Errors
     /// Certificates that are none.
-    pub(super) fn client(&self, at: Option<ConnectionAddr>) -> RedisResult<Client> {
-        let info = self.info.clone();
-        self.open(match at {
-            Some(at) => info.set_addr(at),
-            None => info,
-        })
+    pub(super) fn client(&self, at: ConnectionAddr) -> RedisResult<Client> {
+        self.open(self.info.clone().set_addr(at))
     }
 
     /// A client for a place where nobody knows us.
@@ -190,8 +213,18 @@ mod tests {
         assert_eq!(a.shown(), "rediss+sentinel://h:26379,i:7/main");
         assert!(a.is_tls() && a.sentinels().is_some_and(|s| s.hosts.len() == 2));
         assert_eq!(a.info.redis_settings().username(), Some("pen"));
-        assert!(a.client(Some(a.at("j", 8))).is_ok());
+        assert!(a.client(a.at("j", 8)).is_ok());
         assert!(Address::parse("redis+sentinel://h/main").is_ok_and(|a| !a.is_tls()));
+    }
+
+    #[test]
+    fn nodes_of_a_cluster_are_named() {
+        let a = Address::parse("rediss+cluster://pen:PRIVATE@h,i:7").expect("an address");
+        assert_eq!((a.shown(), a.is_tls()), ("rediss+cluster://h:6379,i:7", true));
+        let places: Vec<String> = a.places().iter().map(ToString::to_string).collect();
+        assert_eq!(places, ["h:6379", "i:7"]);
+        assert_eq!(a.info.redis_settings().username(), Some("pen"));
+        assert_eq!(Address::parse("redis://h:7").map(|a| a.places().len()), Ok(1));
     }
 
     #[test]
@@ -203,8 +236,10 @@ mod tests {
             ("rediss://h#insecure", BadAddress::Form),
             ("redis://h/3", BadAddress::Database),
             ("redis+sentinel://h", BadAddress::Form),
-            ("redis-sentinel://h/main", BadAddress::Scheme),
-            ("redis+cluster://h", BadAddress::Scheme),
+            ("redis-sentinel://h/main", BadAddress::Form),
+            ("redis+cluster://", BadAddress::Form),
+            ("redis+cluster://h,", BadAddress::Form),
+            ("redis+other://h", BadAddress::Form),
             ("redis://a,b", BadAddress::Scheme),
         ];
         for (text, want) in cases {

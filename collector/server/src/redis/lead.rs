@@ -10,12 +10,12 @@ mod windows;
 
 use super::Streams;
 use super::fence::{self, Keys, Lease, Written};
+use super::nodes::Nodes;
 use super::produce::gzip;
 use super::session::End;
 use crate::checkpoint::{self, CheckpointError, frame};
 use crate::door::gunzip;
 use longpole_model::signal::{SECOND, Timestamp};
-use redis::aio::MultiplexedConnection;
 use redis::cmd;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -60,23 +60,19 @@ pub struct Seat {
 ///
 /// # Errors
 /// [`End`], always.
-pub async fn lead(
-    to: &Streams,
-    mut c: MultiplexedConnection,
-    streams: u32,
-) -> Result<Infallible, End> {
+pub async fn lead(to: &Streams, mut nodes: Nodes, streams: u32) -> Result<Infallible, End> {
     let mut renew = Instant::now();
     loop {
         if Instant::now() >= renew {
             renew = Instant::now() + RENEW;
-            lease(to, &mut c).await?;
+            lease(to, &mut nodes).await?;
         }
         let mut seat = to.seat.lock().await;
         let more = match &mut *seat {
             Some(seat) => {
-                let more = judge(to, &mut c, seat, streams).await?;
+                let more = judge(to, &mut nodes, seat, streams).await?;
                 if seat.fresh && seat.due.is_none_or(|due| Instant::now() >= due) {
-                    file(to, &mut c, seat, streams).await?;
+                    file(to, &mut nodes, seat, streams).await?;
                 }
                 more
             }
@@ -90,8 +86,8 @@ pub async fn lead(
 }
 
 /// Gets or renews the lease; begins to lead, or stops.
-async fn lease(to: &Streams, c: &mut MultiplexedConnection) -> Result<(), End> {
-    let answer = fence::acquire(c, &Keys::leader(), &to.me).await?;
+async fn lease(to: &Streams, nodes: &mut Nodes) -> Result<(), End> {
+    let answer = fence::acquire(nodes.leader(), &Keys::leader(), &to.me).await?;
     let mut seat = to.seat.lock().await;
     let held = match answer {
         Lease::Theirs(owner) => {
@@ -107,7 +103,7 @@ async fn lease(to: &Streams, c: &mut MultiplexedConnection) -> Result<(), End> {
     };
     let mut ask = cmd("HMGET");
     ask.arg(&Keys::leader().position).arg(&["analysis", "behind"]);
-    let told: (Option<Vec<u8>>, Option<String>) = ask.query_async(c).await?;
+    let told: (Option<Vec<u8>>, Option<String>) = ask.query_async(nodes.leader()).await?;
     let left = told.0.map(|bytes| read(to, &bytes)).transpose()?.flatten();
     let judged = left.as_ref().map_or(Timestamp(0), |s| s.told.next);
     let behind = told.1.as_deref().map(behind).unwrap_or_default();
@@ -164,17 +160,17 @@ fn text(behind: &BTreeMap<u32, Timestamp>) -> String {
 /// Judges what can be; tells whether more waits.
 async fn judge(
     to: &Streams,
-    c: &mut MultiplexedConnection,
+    nodes: &mut Nodes,
     seat: &mut Seat,
     streams: u32,
 ) -> Result<bool, End> {
-    let closed = windows::spoken(c, streams).await?;
-    late(to, c, seat, &closed).await?;
+    let closed = windows::spoken(nodes, streams).await?;
+    late(to, nodes, seat, &closed).await?;
     let until = ready(&closed, &mut seat.far, Instant::now());
     if until <= seat.judged {
         return Ok(false);
     }
-    let ends = windows::ends(c, &closed, seat.judged, until).await?;
+    let ends = windows::ends(nodes, &closed, seat.judged, until).await?;
     let more = ends.len() > AT_ONCE;
     let some: Vec<Timestamp> = ends.into_iter().take(AT_ONCE).collect();
     // Behind these there may be more; where there is not, silence goes as far as all have spoken.
@@ -182,7 +178,7 @@ async fn judge(
     let mut windows = Vec::with_capacity(some.len());
     for end in &some {
         let spoke: Vec<u32> = closed.iter().filter(|(_, at)| *at >= end).map(|(n, _)| *n).collect();
-        let mut parts = windows::fetch(to, c, &spoke, *end).await?;
+        let mut parts = windows::fetch(to, nodes, &spoke, *end).await?;
         let missing = streams - spoke.len() as u32;
         if missing > 0 {
             to.state.figures.partial.inc();
@@ -226,7 +222,7 @@ fn ready(
 /// Counts what streams say that were not waited for.
 async fn late(
     to: &Streams,
-    c: &mut MultiplexedConnection,
+    nodes: &mut Nodes,
     seat: &mut Seat,
     closed: &BTreeMap<u32, Timestamp>,
 ) -> Result<(), End> {
@@ -236,8 +232,8 @@ async fn late(
             continue;
         }
         let one = BTreeMap::from([(shard, spoken)]);
-        for end in windows::ends(c, &one, counted, spoken).await? {
-            let parts = windows::fetch(to, c, &[shard], end).await?;
+        for end in windows::ends(nodes, &one, counted, spoken).await? {
+            let parts = windows::fetch(to, nodes, &[shard], end).await?;
             to.state.figures.late.inc_by(parts.len() as u64);
             gone(to.door.pipeline.add_late(parts).await)?;
         }
@@ -251,12 +247,7 @@ async fn late(
 }
 
 /// Files what the next leader goes on from, and lets go of the windows that are in it.
-async fn file(
-    to: &Streams,
-    c: &mut MultiplexedConnection,
-    seat: &mut Seat,
-    streams: u32,
-) -> Result<(), End> {
+async fn file(to: &Streams, nodes: &mut Nodes, seat: &mut Seat, streams: u32) -> Result<(), End> {
     let Some(analysis) = to.door.pipeline.analysis().await else { return Ok(()) };
     let analysis = match analysis {
         Ok(analysis) => analysis,
@@ -273,7 +264,7 @@ async fn file(
         tracing::error!(bytes, packed, "what was judged is too much to be filed: lower --memory");
         return Ok(());
     }
-    match fence::file(c, seat.token, &packed, &text(&seat.behind)).await? {
+    match fence::file(nodes.leader(), seat.token, &packed, &text(&seat.behind)).await? {
         Written::Done | Written::Before => {}
         // The lease tells who leads.
         Written::Fenced => {
@@ -286,16 +277,16 @@ async fn file(
     seat.due = Some(Instant::now() + FILE.max(took * SHARE));
     for shard in 0..streams {
         let counted = seat.behind.get(&shard).copied().unwrap_or(next).min(next);
-        windows::forget(c, shard, counted).await?;
+        windows::forget(nodes, shard, counted).await?;
     }
     Ok(())
 }
 
 /// Files what was judged and gives the lead up. What fails here is mended by the next leader.
-pub async fn leave(to: &Streams, c: &mut MultiplexedConnection) {
+pub async fn leave(to: &Streams, nodes: &mut Nodes) {
     let Some(mut seat) = to.seat.lock().await.take() else { return };
-    let left = match file(to, c, &mut seat, 0).await {
-        Ok(()) => fence::release(c, &Keys::leader(), &to.me).await.map_err(End::from),
+    let left = match file(to, nodes, &mut seat, 0).await {
+        Ok(()) => fence::release(nodes.leader(), &Keys::leader(), &to.me).await.map_err(End::from),
         Err(end) => Err(end),
     };
     if let Err(end) = left {

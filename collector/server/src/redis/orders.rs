@@ -1,14 +1,17 @@
 //! Orders for processes that write into Redis: hears what they say, and tells them what is asked, by streams beside
 //! those of spans. Every collector does, whoever owns the spans: any of them may have been asked.
 //!
+//! In a Cluster these streams may lie on several nodes; each is read by a connection of its own.
+//!
 //! Nothing here is part of the delivery contract. What is lost is said again by the process within seconds, or is
 //! asked for once more by whoever wanted it. What an order may be is `control`'s.
 
 use super::Streams;
 use super::entry::field;
 use super::id::EntryId;
+use super::nodes::Finder;
 use super::reply::{self, Entries};
-use super::session::{ANSWER, BLOCK, connect};
+use super::session::{ANSWER, BLOCK, End};
 use crate::door::{Door, profile};
 use bytes::Bytes;
 use longpole_proto::order::{
@@ -16,7 +19,8 @@ use longpole_proto::order::{
     Report, SAID_KEPT, Taker,
 };
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, Value, cmd};
+use redis::{RedisResult, Value, cmd};
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -24,15 +28,16 @@ use tokio::sync::watch;
 const COUNT: usize = 64;
 /// A Redis that cannot be reached is tried again after this time.
 const AGAIN: Duration = Duration::from_secs(5);
-/// What is read, in this order.
-const KEYS: [&str; 2] = [KEY_SAID, KEY_PROFILES];
-
 /// Hears and tells until it is told to stop.
-pub async fn run(to: &Streams, mut stopped: watch::Receiver<bool>) {
+pub async fn run(to: &Streams, stopped: watch::Receiver<bool>) {
+    tokio::join!(hear_all(to, KEY_SAID, stopped.clone()), hear_all(to, KEY_PROFILES, stopped));
+}
+
+async fn hear_all(to: &Streams, key: &str, mut stopped: watch::Receiver<bool>) {
     let mut last = None;
     loop {
         let why = tokio::select! {
-            why = exchange(to, &mut last) => why,
+            Err(why) = exchange(to, key, &mut last) => why,
             _ = stopped.wait_for(|s| *s) => return,
         };
         // That Redis is away is told by the others.
@@ -44,44 +49,43 @@ pub async fn run(to: &Streams, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// One connection's life; gives back what ended it.
-async fn exchange(to: &Streams, last: &mut Option<[EntryId; 2]>) -> RedisError {
-    let mut reads = match connect(&to.settings.address, BLOCK + ANSWER).await {
-        Ok(reads) => reads,
-        Err(e) => return e,
-    };
+/// The life of the connections.
+async fn exchange(to: &Streams, key: &str, last: &mut Option<EntryId>) -> Result<Infallible, End> {
+    let mut finder = Finder::start(&to.settings.address, BLOCK + ANSWER).await?;
+    let (reads, tells) = (finder.locate(key).await?, finder.locate(KEY_ORDERS).await?);
+    let (mut reads, mut tells) = (finder.of(reads).clone(), finder.of(tells).clone());
     loop {
-        if let Err(e) = turn(&to.door, &mut reads, last).await {
-            return e;
-        }
+        turn(&to.door, key, &mut reads, &mut tells, last).await?;
     }
 }
 
 async fn turn(
     door: &Door,
-    c: &mut MultiplexedConnection,
-    last: &mut Option<[EntryId; 2]>,
-) -> Result<(), RedisError> {
-    let mut ids = match last {
-        Some(ids) => *ids,
-        None => [newest(c, KEYS[0]).await?, newest(c, KEYS[1]).await?],
+    key: &str,
+    reads: &mut MultiplexedConnection,
+    tells: &mut MultiplexedConnection,
+    last: &mut Option<EntryId>,
+) -> RedisResult<()> {
+    let mut id = match last {
+        Some(id) => *id,
+        None => newest(reads, key).await?,
     };
     let mut read = cmd("XREAD");
     read.arg("COUNT").arg(COUNT).arg("BLOCK").arg(BLOCK.as_millis() as u64);
-    read.arg("STREAMS").arg(&KEYS).arg(ids.map(|id| id.to_string()).as_slice());
-    let told: Value = read.query_async(c).await?;
-    for (key, entries) in reply::named(told, &KEYS) {
-        for (id, fields) in entries {
-            ids[key] = ids[key].max(id);
-            hear(door, c, &fields).await?;
+    read.arg("STREAMS").arg(key).arg(id.to_string());
+    let told: Value = read.query_async(reads).await?;
+    for (_, entries) in reply::named(told, &[key]) {
+        for (at, fields) in entries {
+            id = id.max(at);
+            hear(door, tells, &fields).await?;
         }
     }
-    *last = Some(ids);
+    *last = Some(id);
     Ok(())
 }
 
 /// The newest entry that is there already: what was said before this life is not for it.
-async fn newest(c: &mut MultiplexedConnection, key: &str) -> Result<EntryId, RedisError> {
+async fn newest(c: &mut MultiplexedConnection, key: &str) -> RedisResult<EntryId> {
     let mut read = cmd("XREVRANGE");
     read.arg(key).arg("+").arg("-").arg("COUNT").arg(1);
     let found: Entries = reply::entries(read.query_async(c).await?);
@@ -89,11 +93,7 @@ async fn newest(c: &mut MultiplexedConnection, key: &str) -> Result<EntryId, Red
 }
 
 /// One entry: somebody is there, and may have something to say.
-async fn hear(
-    door: &Door,
-    c: &mut MultiplexedConnection,
-    fields: &[Vec<u8>],
-) -> Result<(), RedisError> {
+async fn hear(door: &Door, c: &mut MultiplexedConnection, fields: &[Vec<u8>]) -> RedisResult<()> {
     let text = |name: &str| std::str::from_utf8(field(fields, name)?).ok();
     let Some(taker) = text(FIELD_TAKER).and_then(Taker::read) else { return Ok(()) };
     let report = text(FIELD_REPORT).and_then(Report::read);

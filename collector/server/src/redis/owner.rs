@@ -10,10 +10,10 @@ use super::Streams;
 use super::fence::{self, Keys, LEASE, Lease, Written};
 use super::id::EntryId;
 use super::lane::{Lane, trimmed};
-use super::session::End;
+use super::nodes::Nodes;
+use super::session::{self, End};
 use crate::checkpoint::lane;
 use longpole_core::engine::reach;
-use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value, cmd};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -27,43 +27,47 @@ const CLOCK: u32 = 10;
 ///
 /// # Errors
 /// [`End`], always.
-pub async fn hold(
-    to: &Streams,
-    mut c: MultiplexedConnection,
-    streams: u32,
-) -> Result<Infallible, End> {
+pub async fn hold(to: &Streams, mut nodes: Nodes, streams: u32) -> Result<Infallible, End> {
     let mut round = 0u32;
     loop {
         let next = tokio::time::Instant::now() + EVERY;
-        let members = fence::join(&mut c, &to.me, to.clock()).await?;
+        let members = fence::join(nodes.leader(), &to.me, to.clock()).await?;
         let share = share(streams, &members, &to.me);
         to.state.shown().members = members;
-        give_up(to, &mut c, share).await?;
+        give_up(to, &mut nodes, share).await?;
         for shard in 0..streams {
             let held = ours(to);
             if held.contains(&shard) || (held.len() as u32) < share {
-                lease(to, &mut c, shard, streams).await?;
+                lease(to, &mut nodes, shard, streams).await?;
+            } else {
+                see(to, &mut nodes, shard).await?;
             }
         }
         for shard in ours(to) {
-            write(to, &mut c, shard).await?;
-            watch(to, &mut c, shard).await?;
+            write(to, &mut nodes, shard).await?;
+            watch(to, &mut nodes, shard).await?;
         }
         round = round.wrapping_add(1);
         if round.is_multiple_of(CLOCK) {
-            let asked = to.door.pipeline.now();
-            let server = super::survey::look(&mut c, to.settings.accept_eviction).await?;
-            to.state.shown().look(server, asked, to.door.pipeline.now());
+            session::look(to, &mut nodes).await?;
         }
         // What closes meanwhile is written at once.
         while tokio::time::timeout_at(next, to.state.lanes.said.notified()).await.is_ok() {
             for shard in ours(to) {
                 if to.state.lanes.all().get(&shard).is_some_and(|l| l.waits().0) {
-                    write(to, &mut c, shard).await?;
+                    write(to, &mut nodes, shard).await?;
                 }
             }
         }
     }
+}
+
+/// Who has a stream that is left to others.
+async fn see(to: &Streams, nodes: &mut Nodes, shard: u32) -> Result<(), End> {
+    let mut ask = cmd("GET");
+    let owner: Option<String> = ask.arg(Keys::of(shard).owner).query_async(nodes.of(shard)).await?;
+    to.state.shown().streams.entry(shard).or_default().owner = owner.unwrap_or_default();
+    Ok(())
 }
 
 fn ours(to: &Streams) -> Vec<u32> {
@@ -78,11 +82,11 @@ fn share(streams: u32, members: &[String], me: &str) -> u32 {
 }
 
 /// Gives up what is more than our share, so that others can have it.
-async fn give_up(to: &Streams, c: &mut MultiplexedConnection, share: u32) -> Result<(), End> {
+async fn give_up(to: &Streams, nodes: &mut Nodes, share: u32) -> Result<(), End> {
     for shard in ours(to).into_iter().skip(share as usize) {
-        write(to, c, shard).await?;
+        write(to, nodes, shard).await?;
         forget(to, shard);
-        fence::release(c, &Keys::of(shard), &to.me).await?;
+        fence::release(nodes.of(shard), &Keys::of(shard), &to.me).await?;
         tracing::info!(shard, share, "this stream is given up: others are to have it");
     }
     Ok(())
@@ -110,14 +114,9 @@ fn lost(to: &Streams, shard: u32, owner: &str) {
 }
 
 /// Gets or renews the lease of a stream.
-async fn lease(
-    to: &Streams,
-    c: &mut MultiplexedConnection,
-    shard: u32,
-    streams: u32,
-) -> Result<(), End> {
+async fn lease(to: &Streams, nodes: &mut Nodes, shard: u32, streams: u32) -> Result<(), End> {
     let asked = Instant::now();
-    let answer = fence::acquire(c, &Keys::of(shard), &to.me).await?;
+    let answer = fence::acquire(nodes.of(shard), &Keys::of(shard), &to.me).await?;
     let token = to.state.lanes.all().get(&shard).map(|l| l.token);
     let held = match answer {
         Lease::Theirs(owner) => {
@@ -139,7 +138,7 @@ async fn lease(
         // Somebody had it in between, and gave it up.
         lost(to, shard, &held.before);
     }
-    let place = place(to, c, shard).await?;
+    let place = place(to, nodes, shard).await?;
     let (millis, number) = place.as_ref().map(|p| p.place.position).unwrap_or_default();
     let from = EntryId { millis, number };
     let said = held.position.unwrap_or_default().closed;
@@ -160,20 +159,16 @@ async fn lease(
 }
 
 /// From where a stream is read on; `None`: from its beginning.
-async fn place(
-    to: &Streams,
-    c: &mut MultiplexedConnection,
-    shard: u32,
-) -> Result<Option<lane::Lane>, End> {
+async fn place(to: &Streams, nodes: &mut Nodes, shard: u32) -> Result<Option<lane::Lane>, End> {
     let mut ask = cmd("HMGET");
     let told: Vec<Option<Vec<u8>>> =
-        ask.arg(&Keys::of(shard).position).arg("mark").query_async(c).await?;
+        ask.arg(&Keys::of(shard).position).arg("mark").query_async(nodes.of(shard)).await?;
     let Some(body) = told.into_iter().next().flatten() else { return Ok(None) };
     match lane::read(&body, &to.limits) {
         Ok(place) => Ok(Some(place)),
         Err(e) if e.is_foreign() => {
             // Somebody who can read it is to have it.
-            fence::release(c, &Keys::of(shard), &to.me).await?;
+            fence::release(nodes.of(shard), &Keys::of(shard), &to.me).await?;
             Err(End::Foreign(Keys::of(shard).position, e.to_string()))
         }
         Err(e) => {
@@ -184,11 +179,11 @@ async fn place(
 }
 
 /// Writes down what is due of a stream, and trims what is behind what may be needed.
-async fn write(to: &Streams, c: &mut MultiplexedConnection, shard: u32) -> Result<(), End> {
+async fn write(to: &Streams, nodes: &mut Nodes, shard: u32) -> Result<(), End> {
     let lane = to.state.lanes.all().get(&shard).map(|l| (l.token, l.due(reach(&to.limits))));
     let Some((token, due)) = lane else { return Ok(()) };
     let trim = trimmed(&to.limits, due.position.low);
-    match fence::write(c, &Keys::of(shard), token, &due, trim).await? {
+    match fence::write(nodes.of(shard), &Keys::of(shard), token, &due, trim).await? {
         Ok(Written::Done | Written::Before) => {
             if let Some(lane) = to.state.lanes.all().get_mut(&shard).filter(|l| l.token == token) {
                 lane.written(&due);
@@ -214,10 +209,10 @@ async fn write(to: &Streams, c: &mut MultiplexedConnection, shard: u32) -> Resul
 }
 
 /// Notices what was trimmed or deleted before it was read, and a stream that went back.
-async fn watch(to: &Streams, c: &mut MultiplexedConnection, shard: u32) -> Result<(), End> {
+async fn watch(to: &Streams, nodes: &mut Nodes, shard: u32) -> Result<(), End> {
     let stream = Keys::of(shard).stream;
     let told: RedisResult<Vec<Value>> =
-        cmd("XINFO").arg("STREAM").arg(&stream).query_async(c).await;
+        cmd("XINFO").arg("STREAM").arg(&stream).query_async(nodes.of(shard)).await;
     let told = match told {
         Ok(told) => told,
         // It is made with its first entry.
@@ -269,10 +264,12 @@ async fn watch(to: &Streams, c: &mut MultiplexedConnection, shard: u32) -> Resul
 }
 
 /// Writes everything down and gives the streams up. What fails here is mended by the next owner.
-pub async fn leave(to: &Streams, c: &mut MultiplexedConnection) {
+pub async fn leave(to: &Streams, nodes: &mut Nodes) {
     for shard in ours(to) {
-        let left = match write(to, c, shard).await {
-            Ok(()) => fence::release(c, &Keys::of(shard), &to.me).await.map_err(End::from),
+        let left = match write(to, nodes, shard).await {
+            Ok(()) => {
+                fence::release(nodes.of(shard), &Keys::of(shard), &to.me).await.map_err(End::from)
+            }
             Err(end) => Err(end),
         };
         if let Err(end) = left {
@@ -280,7 +277,7 @@ pub async fn leave(to: &Streams, c: &mut MultiplexedConnection) {
         }
     }
     // Else it ends with its time.
-    let _ = fence::part(c, &to.me).await;
+    let _ = fence::part(nodes.leader(), &to.me).await;
 }
 
 #[cfg(test)]

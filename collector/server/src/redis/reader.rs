@@ -1,18 +1,22 @@
 //! Reads the streams that are ours, all at once, each in its own order.
 //!
 //! By XREAD behind the last entry read here: what a consumer group has pending says nothing of what
-//! was counted. While entries are taken the next ones are read.
+//! was counted. While entries are taken the next ones are read. In a Cluster each stream has a read of its own.
 
 use super::Streams;
 use super::id::EntryId;
+use super::lane::Lane;
+use super::nodes::Nodes;
 use super::reply::{self, Entries};
-use super::session::{BLOCK, End};
+use super::session::{ANSWER, BLOCK, End};
 use super::take;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use longpole_model::signal::SECOND;
 use longpole_proto::road::stream_key;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, Value, cmd};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 /// Entries of a stream in one reply: of 256 KiB at most where producers keep to what is agreed.
@@ -26,29 +30,38 @@ const MARGIN: u64 = SECOND;
 type Cursors = BTreeMap<u32, (u64, EntryId)>;
 
 /// Reads and takes until something ends it.
-pub async fn read(
-    to: &Streams,
-    mut reads: MultiplexedConnection,
-    mut commands: MultiplexedConnection,
-    streams: u32,
-) -> End {
+pub async fn read(to: &Streams, nodes: &Nodes, streams: u32) -> End {
     to.state.lanes.all().values_mut().for_each(|lane| lane.behind = true);
+    let all = nodes.together();
+    let mut reading: FuturesUnordered<_> =
+        all.iter().map(|shards| together(to, nodes, shards, streams)).collect();
+    match reading.next().await {
+        Some(Err(end)) => end,
+        None => End::Lost("there are no streams".into()),
+    }
+}
+
+/// Reads streams that one command may read.
+async fn together(
+    to: &Streams,
+    nodes: &Nodes,
+    shards: &[u32],
+    streams: u32,
+) -> Result<Infallible, End> {
+    let (mut commands, mut reads) = (nodes.clone(), None);
     let mut cursors = Cursors::new();
     let mut found = Vec::new();
     loop {
-        let wanted = wanted(to, &mut cursors);
-        let (told, taken) = tokio::join!(
-            ask(&mut reads, &wanted),
-            arrive(to, &mut commands, std::mem::take(&mut found)),
-        );
-        if let Err(end) = taken {
-            return end;
+        let wanted = wanted(to, shards, &mut cursors);
+        if let (None, Some((shard, _))) = (&reads, wanted.first()) {
+            reads = Some(nodes.own(&to.settings.address, *shard, BLOCK + ANSWER).await?);
         }
-        let told = match told {
-            Ok(told) => reply::read(told, streams),
-            Err(e) => return e.into(),
-        };
-        found = told_of(to, &mut cursors, &wanted, told);
+        let (told, taken) = tokio::join!(
+            ask(reads.as_mut(), &wanted),
+            arrive(to, &mut commands, std::mem::take(&mut found))
+        );
+        taken?;
+        found = told_of(to, &mut cursors, &wanted, reply::read(told?, streams));
     }
 }
 
@@ -63,24 +76,28 @@ struct Told {
     until: u64,
 }
 
-/// Streams to be read, and behind which entry. Those whose windows wait to be written are left out.
-fn wanted(to: &Streams, cursors: &mut Cursors) -> Vec<(u32, EntryId)> {
+/// Those of these streams that are to be read, and behind which entry. Whose windows wait to be written is left out.
+fn wanted(to: &Streams, shards: &[u32], cursors: &mut Cursors) -> Vec<(u32, EntryId)> {
     let now = Instant::now();
     let lanes = to.state.lanes.all();
     cursors.retain(|shard, (token, _)| lanes.get(shard).is_some_and(|l| l.token == *token));
-    let ours = lanes.iter().filter(|(_, lane)| now < lane.until && !lane.waits().1);
-    let begin = |(shard, lane): (&u32, &super::lane::Lane)| {
-        let at = cursors.entry(*shard).or_insert((lane.token, lane.taken));
-        (*shard, at.1)
+    let ours = shards.iter().filter_map(|shard| Some((*shard, lanes.get(shard)?)));
+    let ours = ours.filter(|(_, lane)| now < lane.until && !lane.waits().1);
+    let begin = |(shard, lane): (u32, &Lane)| {
+        let at = cursors.entry(shard).or_insert((lane.token, lane.taken));
+        (shard, at.1)
     };
     ours.map(begin).collect()
 }
 
-async fn ask(c: &mut MultiplexedConnection, wanted: &[(u32, EntryId)]) -> RedisResult<Value> {
-    if wanted.is_empty() {
+async fn ask(
+    c: Option<&mut MultiplexedConnection>,
+    wanted: &[(u32, EntryId)],
+) -> RedisResult<Value> {
+    let Some(c) = c.filter(|_| !wanted.is_empty()) else {
         tokio::time::sleep(NOTHING).await;
         return Ok(Value::Nil);
-    }
+    };
     let mut ask = cmd("XREAD");
     ask.arg("COUNT").arg(COUNT).arg("BLOCK").arg(BLOCK.as_millis() as u64).arg("STREAMS");
     for (shard, _) in wanted {
@@ -101,8 +118,9 @@ fn told_of(
     mut told: Vec<(u32, Entries)>,
 ) -> Vec<Told> {
     let last = told.iter().flat_map(|(_, e)| e.last()).map(|(id, _)| id.millis).max();
-    let quiet = EntryId::before(to.clock().minus(MARGIN)).millis;
-    let until = last.unwrap_or(quiet);
+    // Streams of one node have one clock.
+    let quiet = |shard| EntryId::before(to.clock_of(shard).minus(MARGIN)).millis;
+    let until = last.or_else(|| wanted.first().map(|(shard, _)| quiet(*shard))).unwrap_or(0);
     let one = |(shard, _): &(u32, EntryId)| {
         let (token, cursor) = cursors.get_mut(shard)?;
         let at = told.iter().position(|(s, _)| s == shard);
@@ -117,7 +135,7 @@ fn told_of(
 }
 
 /// Reads what came, and takes it.
-async fn arrive(to: &Streams, c: &mut MultiplexedConnection, told: Vec<Told>) -> Result<(), End> {
+async fn arrive(to: &Streams, nodes: &mut Nodes, told: Vec<Told>) -> Result<(), End> {
     // Streams are read beside one another.
     let decoding: Vec<_> = told
         .into_iter()
@@ -132,7 +150,7 @@ async fn arrive(to: &Streams, c: &mut MultiplexedConnection, told: Vec<Told>) ->
         let mut last = 0;
         for (id, entry) in found {
             last = id.millis;
-            take::take(to, c, (shard, token), id, entry).await?;
+            take::take(to, nodes.of(shard), (shard, token), id, entry).await?;
         }
         let known = EntryId { millis: if more { last } else { until }, number: 0 }.stamp();
         if let Some(lane) = to.state.lanes.all().get_mut(&shard).filter(|l| l.token == token) {

@@ -21,19 +21,9 @@ pub struct Sentinels {
 impl Sentinels {
     /// Reads `host[:port][,host[:port]...]/master`.
     pub fn parse(text: &str) -> Option<Self> {
-        let (hosts, master) = text.split_once('/')?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let one = |text: &str| {
-            let (host, port) = match text.split_once(':') {
-                Some((host, port)) => (host, port.parse().ok()?),
-                None => (text, PORT),
-            };
-            let whole = !host.is_empty() && host.chars().all(plain);
-            whole.then(|| (host.to_owned(), port))
-        };
-        let hosts = hosts.split(',').map(one).collect::<Option<Vec<_>>>()?;
-        let named = !master.is_empty() && master.chars().all(plain);
-        named.then(|| Self { hosts, master: master.to_owned() })
+        let (list, master) = text.split_once('/')?;
+        let hosts = hosts(list, PORT)?;
+        named(master).then(|| Self { hosts, master: master.to_owned() })
     }
 
     /// Hosts and master, as they are written.
@@ -73,6 +63,23 @@ impl Sentinels {
         let mut ask = cmd("SENTINEL");
         ask.arg("get-master-addr-by-name").arg(&self.master).query_async(&mut c).await
     }
+}
+
+/// Reads `host[:port][,host[:port]...]`.
+pub fn hosts(text: &str, port: u16) -> Option<Vec<(String, u16)>> {
+    let one = |text: &str| {
+        let (host, port) = match text.split_once(':') {
+            Some((host, port)) => (host, port.parse().ok()?),
+            None => (text, port),
+        };
+        named(host).then(|| (host.to_owned(), port))
+    };
+    text.split(',').map(one).collect()
+}
+
+fn named(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    !text.is_empty() && text.chars().all(plain)
 }
 
 #[cfg(test)]

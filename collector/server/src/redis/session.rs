@@ -1,12 +1,15 @@
 //! The life of a connection: look, hold, read, until something ends it.
 //!
-//! Three connections: one for what owning takes, one for leading, whose answers may be long, and one of its own
-//! for the read that blocks, which would hold up everything behind it.
+//! Three connections to a server: one for what owning takes, one for leading, whose answers may be long, and one of
+//! its own for the read that blocks, which would hold up everything behind it. In a Cluster the first two to each
+//! node, and one for each stream that is read.
 
+use super::nodes::{Finder, Nodes};
+use super::state::Seen;
 use super::survey::{self, Look, Unfit};
-use super::{Address, Streams, lead, owner, reader};
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisError, RedisResult};
+use super::{Settings, Streams, lead, owner, reader};
+use longpole_proto::road::META_KEY;
+use redis::RedisError;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -54,28 +57,39 @@ impl From<Look> for End {
     }
 }
 
-/// A connection on which an answer may take so long.
-pub async fn connect(address: &Address, answer: Duration) -> RedisResult<MultiplexedConnection> {
-    let at = match address.sentinels() {
-        Some(sentinels) => Some(sentinels.ask(address).await?),
-        None => None,
-    };
-    let client = address.client(at)?;
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(ANSWER))
-        .set_response_timeout(Some(answer));
-    client.get_multiplexed_async_connection_with_config(&config).await
+/// Connects, finds out how many streams there are, and where.
+///
+/// # Errors
+/// [`End`].
+pub async fn find(settings: &Settings) -> Result<(Nodes, u32), End> {
+    let mut finder = Finder::start(&settings.address, ANSWER).await?;
+    // Before anything is written.
+    let first = survey::look(finder.first(), settings.accept_eviction).await?;
+    let meta = finder.locate(META_KEY).await?;
+    let streams = survey::streams(finder.of(meta), settings.streams).await?;
+    Ok((finder.streams(streams, first.cluster).await?, streams))
 }
 
-/// Connects and looks: the number of streams.
-pub async fn survey(to: &Streams) -> Result<(MultiplexedConnection, u32), End> {
-    let mut c = connect(&to.settings.address, ANSWER).await?;
-    let asked = to.door.pipeline.now();
-    let server = survey::look(&mut c, to.settings.accept_eviction).await?;
-    let streams = survey::streams(&mut c, to.settings.streams).await?;
-    let mut shown = to.state.shown();
-    shown.look(server, asked, to.door.pipeline.now());
-    Ok((c, streams))
+/// Connects and looks at every node.
+pub async fn survey(to: &Streams) -> Result<(Nodes, u32), End> {
+    let (mut nodes, streams) = find(&to.settings).await?;
+    look(to, &mut nodes).await?;
+    Ok((nodes, streams))
+}
+
+/// Looks at every node, and shows it.
+///
+/// # Errors
+/// [`End`].
+pub async fn look(to: &Streams, nodes: &mut Nodes) -> Result<(), End> {
+    let mut seen = Vec::new();
+    for node in nodes.all() {
+        let asked = to.door.pipeline.now();
+        let server = survey::look(&mut node.c, to.settings.accept_eviction).await?;
+        seen.push(Seen::new(&node.name, server, asked, to.door.pipeline.now()));
+    }
+    to.state.shown().look(seen, nodes);
+    Ok(())
 }
 
 /// One session.
@@ -88,28 +102,29 @@ pub async fn run(to: &Streams, stopped: &watch::Receiver<bool>) -> End {
 
 async fn begin(to: &Streams, stopped: &watch::Receiver<bool>) -> Result<Infallible, End> {
     let (mut commands, streams) = survey(to).await?;
-    let reads = connect(&to.settings.address, BLOCK + ANSWER).await?;
-    let mut leads = connect(&to.settings.address, LONG).await?;
+    let mut leads = commands.again(&to.settings.address, LONG).await?;
     to.state.figures.connects.inc();
     to.state.figures.up.set(1);
     let server = {
         let mut shown = to.state.shown();
         shown.down = None;
-        shown.server.clone()
+        shown.leader_at().server
     };
+    let nodes = commands.all().len();
     let redis = to.settings.address.shown();
     tracing::info!(
         redis,
         version = server.version,
         policy = server.policy,
         streams,
+        nodes,
         persistence = server.persistence(),
         "reading streams"
     );
     let mut stop = stopped.clone();
     let end = tokio::select! {
         Err(end) = owner::hold(to, commands.clone(), streams) => end,
-        end = reader::read(to, reads, commands.clone(), streams) => end,
+        end = reader::read(to, &commands, streams) => end,
         Err(end) = lead::lead(to, leads.clone(), streams) => end,
         _ = stop.wait_for(|s| *s) => End::Stopped,
     };

@@ -2,6 +2,7 @@
 
 use super::figures::Figures;
 use super::lane::Lanes;
+use super::nodes::Nodes;
 use super::survey::Server;
 use longpole_model::signal::Timestamp;
 use serde_json::{Value, json};
@@ -27,20 +28,51 @@ pub struct Shown {
     pub down: Option<String>,
     /// Why nothing is written into it; `None` while what the other doors take is.
     pub closed: Option<String>,
-    /// What it says of itself.
-    pub server: Server,
+    /// Who holds the streams; more than one in a Cluster.
+    nodes: Vec<Seen>,
+    /// Which of them holds each stream, and which what the leader keeps.
+    places: (Vec<usize>, usize),
     /// Streams, by shard.
     pub streams: BTreeMap<u32, Stream>,
     /// Whether everything that was there at the start has been taken.
     pub caught_up: bool,
-    /// Redis's clock less ours, nanoseconds.
-    pub ahead: i64,
     /// Collectors that share the streams.
     pub members: Vec<String>,
     /// Who judges the windows; empty while nobody knows.
     pub leader: String,
     /// Whether that is this process.
     pub leads: bool,
+}
+
+/// A server, or a node of a Cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    name: String,
+    /// What it says of itself.
+    pub server: Server,
+    /// Its clock less ours, nanoseconds.
+    pub ahead: i64,
+}
+
+impl Seen {
+    /// What a node said of itself between two moments of our clock.
+    pub fn new(name: &str, server: Server, asked: Timestamp, answered: Timestamp) -> Self {
+        let middle = (i128::from(asked.0) + i128::from(answered.0)) / 2;
+        let ahead = server.clock.map_or(0, |there| i128::from(there.0) - middle);
+        Self { name: name.to_owned(), server, ahead: i64::try_from(ahead).unwrap_or(0) }
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "address": self.name,
+            "version": self.server.version,
+            "maxmemory_policy": self.server.policy,
+            "persistence": self.server.persistence(),
+            "used_memory": self.server.used_memory,
+            "max_memory": self.server.max_memory,
+            "clock_ahead_seconds": self.ahead as f64 / 1e9,
+        })
+    }
 }
 
 /// A stream.
@@ -103,14 +135,17 @@ impl State {
     /// Brings the gauges up to date: `now` is our clock.
     pub fn refresh(&self, now: Timestamp) {
         let shown = self.shown();
-        let (ahead, members) = (shown.ahead, shown.members.len());
+        let members = shown.members.len();
+        let furthest = shown.nodes.iter().map(|n| n.ahead).max_by_key(|a| a.unsigned_abs());
+        let ahead = shown.streams.keys().map(|shard| (*shard, shown.of(*shard).ahead));
+        let ahead: BTreeMap<u32, i64> = ahead.collect();
         drop(shown);
         self.figures.members.set(i64::try_from(members).unwrap_or(i64::MAX));
         let lanes = self.lanes.all();
         self.figures.owned.set(i64::try_from(lanes.len()).unwrap_or(i64::MAX));
-        self.figures.ahead.set(ahead as f64 / 1e9);
+        self.figures.ahead.set(furthest.unwrap_or(0) as f64 / 1e9);
         for (shard, lane) in lanes.iter() {
-            let lag = lane.lag(now, ahead);
+            let lag = lane.lag(now, ahead.get(shard).copied().unwrap_or(0));
             self.figures.lag.with_label_values(&[&shard.to_string()]).set(lag);
         }
     }
@@ -127,11 +162,12 @@ impl State {
         let lanes = self.lanes.all().clone();
         let shown = self.shown();
         let stream = |(shard, s): (&u32, &Stream)| {
-            let lane = lanes.get(shard);
+            let (lane, node) = (lanes.get(shard), shown.of(*shard));
             json!({
                 "shard": shard, "owner": s.owner, "ours": s.ours, "token": s.token,
                 "position": lane.map(|l| l.taken.to_string()), "length": s.length, "gone": s.gone,
-                "lag_seconds": lane.map(|l| l.lag(now, shown.ahead)),
+                "lag_seconds": lane.map(|l| l.lag(now, node.ahead)),
+                "node": node.name,
             })
         };
         json!({
@@ -140,12 +176,7 @@ impl State {
             "why": shown.down,
             "writable": shown.closed.is_none(),
             "why_not_writable": shown.closed,
-            "version": shown.server.version,
-            "maxmemory_policy": shown.server.policy,
-            "persistence": shown.server.persistence(),
-            "used_memory": shown.server.used_memory,
-            "max_memory": shown.server.max_memory,
-            "clock_ahead_seconds": shown.ahead as f64 / 1e9,
+            "nodes": shown.nodes.iter().map(Seen::json).collect::<Vec<_>>(),
             "caught_up": shown.caught_up,
             "collectors": shown.members,
             "leader": shown.leader,
@@ -164,12 +195,19 @@ impl State {
 }
 
 impl Shown {
-    /// Takes what Redis said of itself between two moments of our clock.
-    pub fn look(&mut self, server: Server, asked: Timestamp, answered: Timestamp) {
-        if let Some(there) = server.clock {
-            let middle = (i128::from(asked.0) + i128::from(answered.0)) / 2;
-            self.ahead = i64::try_from(i128::from(there.0) - middle).unwrap_or(0);
-        }
-        self.server = server;
+    /// What the nodes said of themselves.
+    pub fn look(&mut self, seen: Vec<Seen>, nodes: &Nodes) {
+        (self.nodes, self.places) = (seen, nodes.places());
+    }
+
+    /// Who holds a stream.
+    pub fn of(&self, shard: u32) -> Seen {
+        let node = self.places.0.get(shard as usize).copied();
+        self.nodes.get(node.unwrap_or(self.places.1)).cloned().unwrap_or_default()
+    }
+
+    /// Who holds what the leader keeps.
+    pub fn leader_at(&self) -> Seen {
+        self.nodes.get(self.places.1).cloned().unwrap_or_default()
     }
 }

@@ -34,11 +34,6 @@ pub enum Unfit {
          is full: grant +info (deploy/redis/users.acl), or take the risk with redis.eviction: accept"
     )]
     Silent,
-    /// A cluster.
-    #[error(
-        "it is a node of a Redis Cluster, which this version does not speak: use a Redis of its own"
-    )]
-    Cluster,
     /// Who watches servers, and is none.
     #[error(
         "it is a Sentinel: name it as one, with the master that it watches \
@@ -78,6 +73,8 @@ pub struct Server {
     pub max_memory: u64,
     /// Bytes it uses.
     pub used_memory: u64,
+    /// Whether it is a node of a Cluster.
+    pub cluster: bool,
     /// Its clock, where it tells.
     pub clock: Option<Timestamp>,
 }
@@ -109,7 +106,8 @@ pub fn examine(info: &str, accept: bool) -> Result<Server, Unfit> {
         return Err(Unfit::Version(version.to_owned()));
     }
     match (of("redis_mode"), of("role")) {
-        ("cluster", _) => return Err(Unfit::Cluster),
+        // One that has nothing of ours says who does.
+        ("cluster", _) => {}
         ("sentinel", _) => return Err(Unfit::Sentinel),
         (_, "slave") => return Err(Unfit::Replica),
         _ => {}
@@ -126,6 +124,7 @@ pub fn examine(info: &str, accept: bool) -> Result<Server, Unfit> {
         },
         policy: policy.to_owned(),
         append_only: of("aof_enabled") == "1",
+        cluster: of("redis_mode") == "cluster",
         // A server that never saves has no last save of its own; it tells that of its start.
         snapshots: number("rdb_saves").is_some_and(|n| n > 0)
             || number("rdb_last_bgsave_time_sec").is_some(),
@@ -229,8 +228,10 @@ mod tests {
         assert_eq!(of(&lru, false), Unfit::Eviction("allkeys-lru".into()));
         assert!(examine(&lru, true).is_ok());
         assert_eq!(of(&info("7.0.0", "noeviction", "role:slave\r\n"), true), Unfit::Replica);
-        let cluster = info("7.0.0", "noeviction", "").replace("standalone", "cluster");
-        assert_eq!(of(&cluster, true), Unfit::Cluster);
+        let cluster =
+            info("7.0.0", "noeviction", "role:slave\r\n").replace("standalone", "cluster");
+        let node = examine(&cluster, false).expect("whoever it follows has the streams");
+        assert!(node.cluster);
         let sentinel = cluster.replace("cluster", "sentinel");
         assert_eq!(of(&sentinel, true), Unfit::Sentinel);
     }

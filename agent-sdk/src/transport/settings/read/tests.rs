@@ -42,14 +42,22 @@ fn defaults_and_unknown_values() {
 
 #[test]
 fn redis_addresses_are_read() {
+    let shown = |r: &Redis| r.shown();
     let url = |url: &str| read(&[("LONGPOLE_REDIS_URL", url)]).redis;
     let r = url("rediss://app:p%40ss@db.example:7000/2").expect("an address");
-    assert_eq!((r.host.as_str(), r.port, r.database), ("db.example", 7000, 2));
+    assert_eq!((shown(&r), r.database), ("db.example:7000".into(), 2));
     assert_eq!((r.user.as_deref(), r.password.as_deref()), (Some("app"), Some("p@ss")));
     assert!(r.tls.is_some());
     let r = url("redis://:pw@[::1]").expect("an address");
-    assert_eq!((r.host.as_str(), r.port, r.user), ("::1", 6379, None));
-    for bad in ["http://x", "redis://", "redis://h:port", "redis://h/x", "redis"] {
+    assert_eq!((shown(&r), r.user), ("[::1]:6379".into(), None));
+    let r = url("rediss+cluster://app:pw@a,b:7").expect("nodes");
+    assert_eq!((shown(&r), r.master, r.tls.is_some()), ("a:6379,b:7".into(), None, true));
+    let r = url("redis+sentinel://a:1,b/main").expect("Sentinels");
+    assert_eq!((shown(&r), r.master.as_deref()), ("a:1,b:26379".into(), Some("main")));
+    let several = ["redis://a,b", "redis+cluster://a,", "redis+sentinel://a", "redis+other://a"];
+    for bad in
+        ["http://x", "redis://", "redis://h:port", "redis://h/x", "redis"].iter().chain(&several)
+    {
         assert!(url(bad).is_none(), "{bad}");
     }
 }

@@ -1,5 +1,5 @@
-//! Numbers what doors took and writes it: one pipeline after the other on one connection, so that what Redis
-//! has of a stream is always a beginning of what was numbered, and a process that dies leaves no hole.
+//! Numbers what doors took and writes it: one pipeline after the other on one connection to each node, so that what
+//! Redis has of a stream is always a beginning of what was numbered, and a process that dies leaves no hole.
 //!
 //! What nobody knows the fate of is written again under its number, until an answer tells. Whose sender was
 //! told to come again meanwhile keeps its number and loses its payload: the number is not missed then, and
@@ -9,11 +9,12 @@ use super::parts::{Name, Part};
 use super::{NotWritten, Road, Settings, Waiting, pause::pause};
 use crate::ingest::otlp::Signal;
 use crate::log::Producer;
+use crate::redis::nodes::Nodes;
 use crate::redis::sender::Sender;
-use crate::redis::session::{self, ANSWER, End};
+use crate::redis::session::{self, End};
 use crate::redis::state::State;
-use crate::redis::survey;
 use crate::secret;
+use futures_util::future::join_all;
 use longpole_proto::road;
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisResult, Value};
@@ -86,8 +87,8 @@ impl Writer {
     }
 
     async fn session(&mut self) -> End {
-        let mut c = match self.connected().await {
-            Ok(c) => c,
+        let mut nodes = match self.connected().await {
+            Ok(nodes) => nodes,
             Err(end) => return end,
         };
         self.give_up();
@@ -101,16 +102,14 @@ impl Writer {
                     return End::Stopped;
                 }
             }
-            if let Err(end) = self.write(&mut c).await {
+            if let Err(end) = self.write(&mut nodes).await {
                 return end;
             }
         }
     }
 
-    async fn connected(&mut self) -> Result<MultiplexedConnection, End> {
-        let mut c = session::connect(&self.settings.address, ANSWER).await?;
-        survey::look(&mut c, self.settings.accept_eviction).await?;
-        let streams = survey::streams(&mut c, self.settings.streams).await?;
+    async fn connected(&mut self) -> Result<Nodes, End> {
+        let (nodes, streams) = session::find(&self.settings).await?;
         if streams != self.streams && self.streams != 0 {
             // Streams of another number are others: nothing of what was numbered belongs there.
             tracing::warn!(was = self.streams, streams, "the number of streams has changed");
@@ -119,7 +118,7 @@ impl Writer {
             self.me = drawn();
         }
         self.streams = streams;
-        Ok(c)
+        Ok(nodes)
     }
 
     /// Waits for something to write and numbers what there is; false when nothing can come any more.
@@ -154,34 +153,43 @@ impl Writer {
     }
 
     /// Writes what is under way; what has its answer is no longer.
-    async fn write(&mut self, c: &mut MultiplexedConnection) -> Result<(), End> {
-        let mut pipe = redis::pipe();
-        self.under_way.iter().for_each(|entry| entry.add(&mut pipe));
-        let replicas = self.settings.replicas;
-        if replicas > 0 {
-            pipe.cmd("WAIT").arg(replicas).arg(REPLICAS.as_millis() as u64);
-        }
-        let mut answers: Vec<RedisResult<Value>> = pipe.ignore_errors().query_async(c).await?;
-        let there = |answer| matches!(answer, Some(Ok(Value::Int(n))) if n >= i64::from(replicas));
-        let safe = replicas == 0 || there(answers.pop());
-        let mut answers = answers.into_iter();
+    async fn write(&mut self, nodes: &mut Nodes) -> Result<(), End> {
+        let (under_way, replicas) = (&self.under_way, self.settings.replicas);
+        let to_each = nodes.share(0..self.streams).map(|(streams, c)| async move {
+            let here = |entry: &Entry| streams.contains(&entry.part.stream);
+            let some: Vec<usize> = (0..under_way.len()).filter(|n| here(&under_way[*n])).collect();
+            let told = pipeline(c, some.iter().map(|n| &under_way[*n]), replicas).await;
+            (some, told)
+        });
         let mut end = Ok(());
+        // Of each the answer, and whether enough replicas have it.
+        let mut answers: BTreeMap<usize, (RedisResult<Value>, bool)> = BTreeMap::new();
+        for (some, told) in join_all(to_each).await {
+            match told {
+                Ok((told, safe)) => {
+                    answers.extend(some.into_iter().zip(told.into_iter().map(|t| (t, safe))));
+                }
+                Err(e) => end = Err(e.into()),
+            }
+        }
+        let mut number = 0..;
         let figures = &self.state.figures;
         self.under_way.retain_mut(|entry| {
-            let why = match answers.next() {
+            let Some(answer) = number.next().and_then(|n| answers.remove(&n)) else { return true };
+            let why = match answer {
                 // Nobody knows what becomes of it: its sender hears when it is known, or nothing.
-                Some(Ok(Value::BulkString(_) | Value::SimpleString(_))) if !safe => {
+                (Ok(Value::BulkString(_) | Value::SimpleString(_)), false) => {
                     end = Err(End::Lost("too few replicas have what was written".into()));
                     return true;
                 }
-                Some(Ok(Value::BulkString(_) | Value::SimpleString(_))) => {
+                (Ok(Value::BulkString(_) | Value::SimpleString(_)), true) => {
                     figures.written.inc();
                     figures.written_bytes.inc_by(entry.part.otlp.len() as u64);
                     entry.tell(Ok(()));
                     return false;
                 }
-                Some(Err(refused)) => refused.to_string(),
-                Some(Ok(_)) | None => "it does not answer as Redis does".to_owned(),
+                (Err(refused), _) => refused.to_string(),
+                (Ok(_), _) => "it does not answer as Redis does".to_owned(),
             };
             let end_of = End::Lost(why);
             entry.tell(Err(NotWritten::Refused(Arc::from(end_of.to_string()))));
@@ -241,6 +249,26 @@ impl Entry {
         to.arg(road::FIELD_ENCODING).arg(part.encoding);
         to.arg(road::FIELD_OTLP).arg(part.otlp.as_slice());
     }
+}
+
+/// Writes entries to their node: an answer each, and whether enough replicas have them.
+async fn pipeline(
+    c: &mut MultiplexedConnection,
+    entries: impl Iterator<Item = &Entry>,
+    replicas: u32,
+) -> RedisResult<(Vec<RedisResult<Value>>, bool)> {
+    let mut pipe = redis::pipe();
+    entries.for_each(|entry| entry.add(&mut pipe));
+    if pipe.is_empty() {
+        return Ok((Vec::new(), true));
+    }
+    if replicas > 0 {
+        pipe.cmd("WAIT").arg(replicas).arg(REPLICAS.as_millis() as u64);
+    }
+    let mut answers: Vec<RedisResult<Value>> = pipe.ignore_errors().query_async(c).await?;
+    let there = |answer| matches!(answer, Some(Ok(Value::Int(n))) if n >= i64::from(replicas));
+    let safe = replicas == 0 || there(answers.pop());
+    Ok((answers, safe))
 }
 
 /// Sixteen bytes that nobody else has drawn.

@@ -20,6 +20,7 @@ mod service;
 mod shift;
 mod sites;
 mod stretch;
+mod surge;
 
 pub use calls::{CallFacts, Calls};
 pub use edges::EdgeFact;
@@ -34,3 +35,4 @@ pub use service::{CLEAR, CPU_STEP, Facts};
 pub use shift::Shift;
 pub use sites::{Flow, FlowFact, Flows, flows};
 pub use stretch::Stretch;
+pub use surge::surge;

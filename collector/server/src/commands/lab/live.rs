@@ -2,17 +2,16 @@
 //! Tables are not made here.
 
 use super::trial::{Run, Said, Trial};
-use crate::commands::{CommandError, road};
+use crate::commands::{CommandError, diagnose, road};
 use longpole_core::engine::Settings;
 use longpole_core::engine::analyst::Analyst;
 use longpole_core::engine::conclude::Context;
 use longpole_core::engine::diagnose::diagnosis;
 use longpole_core::engine::history::History;
-use longpole_core::limits::Limits;
 use longpole_core::route::Tree;
 use longpole_lab::Fault;
 use longpole_lab::live::Round;
-use longpole_model::signal::{SECOND, Tally, Timestamp, Window};
+use longpole_model::signal::{Tally, Timestamp, Window};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +21,8 @@ const RECORDING: &str = "otlp.binpb.zst";
 const LABELS: &str = "labels.json";
 /// Windows kept: a run is judged whole.
 const WHOLE: usize = 100_000;
+/// Seconds of a window: half a minute needs short ones.
+const WIDTH: u64 = 1;
 
 /// A run that was recorded.
 #[derive(Clone, Debug)]
@@ -87,16 +88,10 @@ fn kept(labels: &Path, blind: bool) -> Result<Kept, CommandError> {
     Ok(Kept { run: Run { fault, seed, blind, live: true }, file, stretches })
 }
 
-/// Diagnoses a recorded run, in windows of a second: with the two stretches, or blind without.
+/// Diagnoses a recorded run as `longpole diagnose --width 1` does: with the two stretches, or blind without.
 pub(super) fn judge(kept: &Kept, tree: &Tree) -> Result<Trial, CommandError> {
     let blind = kept.run.blind;
-    let limits = Limits {
-        window: SECOND,
-        lateness: 2 * SECOND,
-        history_windows: WHOLE,
-        history_bytes: usize::MAX,
-        ..Limits::default()
-    };
+    let limits = diagnose::limits(WIDTH);
     let stretches = (!blind).then_some(kept.stretches);
     let origin = stretches.map(|(_, w)| w.start).unwrap_or_default();
     let settings = Settings { origin, limits: limits.clone(), ..Settings::default() };

@@ -12,7 +12,7 @@ use longpole_model::finding::{Change, Regression};
 use longpole_model::signal::{SECOND, Timestamp, WindowSummary};
 
 /// Windows of baseline that a comparison looks back at, at most: an hour of ten-second windows.
-const LOOK_BACK: usize = 360;
+pub(super) const LOOK_BACK: usize = 360;
 /// Latest windows in which it is read who shares requests with whom.
 const RECENT: usize = 18;
 /// Alarms that began this many windows before the clearest one may still be the same story.
@@ -82,8 +82,17 @@ impl Look<'_> {
         if before.windows.is_empty() || after.windows.is_empty() {
             return None;
         }
-        let mut regressions: Vec<Regression> = all().cloned().collect();
-        let said = conclude(&before, &after, &regressions, self.context);
+        self.compare([&before, &after], all().cloned().collect(), onset)
+    }
+
+    /// The finding that two stretches make, if they show a culprit.
+    pub(super) fn compare(
+        &self,
+        [before, after]: [&Stretch; 2],
+        mut regressions: Vec<Regression>,
+        onset: Timestamp,
+    ) -> Option<Finding> {
+        let said = conclude(before, after, &regressions, self.context);
         let first = said.candidates.first()?;
         let service = first.bottleneck.service.clone();
         let suspect = self.suspect(&service, onset);
@@ -101,7 +110,7 @@ impl Look<'_> {
             regressions,
             attributions: said.attributions,
             suspect,
-            exemplars: examples(&service, &after, self.context.catalog),
+            exemplars: examples(&service, after, self.context.catalog),
             baseline: before.covers(),
             window: after.covers(),
             since: onset,

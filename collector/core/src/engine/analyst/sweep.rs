@@ -1,0 +1,53 @@
+//! The end of a recording in which nothing alarmed: the last minutes against what came before.
+//!
+//! Where an operation is asked once in ten seconds no window of it says anything, and all of a service's operations
+//! and callers over some minutes may say it clearly. Five such looks are taken, so one has to be sure. Not done
+//! while time goes on: looks each minute, for ever, would be wrong some day.
+
+use super::look::{LOOK_BACK, Look};
+use crate::engine::investigations::Finding;
+use crate::engine::regressions::between;
+use crate::facts::Stretch;
+use longpole_model::signal::{SECOND, Timestamp};
+
+/// The last minutes that are looked at.
+const MINUTES: [u64; 5] = [5, 4, 3, 2, 1];
+/// Confidence that is believed: each of five looks may err.
+const SURE: f64 = 0.95;
+/// Times as long as what is looked at must be what it is held against.
+const LONGER: u64 = 2;
+
+impl Look<'_> {
+    /// The surest finding of the last minutes, if one is sure; of equal ones that of the longest stretch.
+    pub(super) fn sweep(&self) -> Option<Finding> {
+        let begin = self.windows.first()?.window.start;
+        let end = self.windows.last()?.window.end;
+        let mut best: Option<(f64, Finding)> = None;
+        for minutes in MINUTES {
+            let length = minutes * 60 * SECOND;
+            let onset = end.minus(length);
+            if onset.since(begin) < LONGER * length {
+                continue;
+            }
+            let Some(found) = self.since(onset) else { continue };
+            let sure = found.bottlenecks.first().map_or(0.0, |b| b.confidence);
+            if sure >= SURE && best.as_ref().is_none_or(|(most, _)| sure > *most) {
+                best = Some((sure, found));
+            }
+        }
+        best.map(|(_, found)| found)
+    }
+
+    /// Everything since then against everything before.
+    fn since(&self, onset: Timestamp) -> Option<Finding> {
+        let split = self.windows.partition_point(|w| w.window.start < onset);
+        let from = split.saturating_sub(LOOK_BACK);
+        let before = Stretch::new(self.windows[from..split].iter().copied(), None);
+        let after = Stretch::new(self.windows[split..].iter().copied(), None);
+        if before.windows.is_empty() || after.windows.is_empty() {
+            return None;
+        }
+        let regressions = between(&before, &after, self.context.catalog);
+        self.compare([&before, &after], regressions, onset)
+    }
+}

@@ -9,6 +9,7 @@ mod demand;
 mod edges;
 mod exceed;
 mod felt;
+mod fresh;
 mod graph;
 mod habits;
 mod held;

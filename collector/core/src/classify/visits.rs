@@ -15,6 +15,8 @@ const STOPPED: f64 = 0.7;
 const TOO_LONG: f64 = 2.5e9;
 /// What is left of a cause that rests on calls which are not seen and are served all the same: not enough to be said.
 pub(super) const UNSEEN: f64 = 0.2;
+/// Growth of demand beyond which calls a second are looked at, too.
+const SURGE: f64 = 1.5;
 /// Visits that multiply by this are a pattern, not a mix.
 const MULTIPLIED: f64 = 3.0;
 
@@ -41,6 +43,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let mut stopped: Vec<&CallFacts> = own()
         .filter(|c| c.z <= -CLEAR_VISITS && c.per_request[1] <= STOPPED * c.per_request[0])
         .filter(|c| c.duration_ns[1] < TOO_LONG)
+        .filter(|c| !is_by_the_clock(facts, service, c))
         .collect();
     stopped.sort_by(|a, b| a.z.total_cmp(&b.z));
     let worst = stopped.first()?;
@@ -74,6 +77,13 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         evidence,
         site: Some(worst.site),
     })
+}
+
+/// Whether calls are made as often a second as before, where more is asked: a cache that is filled by the clock makes
+/// fewer a request then, and none of them stopped.
+fn is_by_the_clock(facts: &Facts, service: &str, c: &CallFacts) -> bool {
+    let [then, now] = [0, 1].map(|i: usize| c.per_request[i] * c.requests[i] / facts.seconds[i]);
+    facts.demand_grew(service) >= SURGE && now >= STOPPED * then
 }
 
 /// Visits that an entry's sites lost and gained in the window, each only where it is clear.
@@ -161,5 +171,32 @@ fn seen(facts: &Facts, c: &CallFacts, how: &str, pattern: Pattern) -> Evidence {
         strength: c.z,
         supports: true,
         pattern: Some(pattern),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longpole_model::signal::{OperationId, SiteKey};
+
+    /// What is said where a query that each eleventh request made is made by each eightieth now.
+    fn said(asked: [f64; 2]) -> Option<Hypothesis> {
+        let [entry, operation] = [OperationId(0), OperationId(1)];
+        let site = SiteKey { operation, peer: OperationId::NONE, category: Category::Store };
+        let mut facts = Facts { seconds: [20.0, 15.0], ..Facts::default() };
+        let (per_request, duration_ns) = ([0.0947, 0.0122], [1e6, 1e6]);
+        let requests = [20.0 * asked[0], 15.0 * asked[1]];
+        facts.calls = vec![CallFacts { entry, site, per_request, requests, duration_ns, z: -12.0 }];
+        let [before, after] = asked;
+        let samples = requests.map(|n| n as u64);
+        facts.demand.insert(String::new(), Shift { before, after, sigma: 2.0, samples });
+        // Operations without a name are of the service without one.
+        check(&facts, "")
+    }
+
+    #[test]
+    fn a_cache_that_is_filled_by_the_clock_stops_no_calls() {
+        assert!(said([42.0, 42.0]).is_some(), "as many ask, and fewer calls are made");
+        assert!(said([42.0, 320.0]).is_none(), "as many calls a second for more who ask");
     }
 }

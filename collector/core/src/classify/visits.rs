@@ -183,7 +183,8 @@ mod tests {
     fn said(asked: [f64; 2]) -> Option<Hypothesis> {
         let [entry, operation] = [OperationId(0), OperationId(1)];
         let site = SiteKey { operation, peer: OperationId::NONE, category: Category::Store };
-        let mut facts = Facts { seconds: [20.0, 15.0], ..Facts::default() };
+        let mut facts = Facts::default();
+        facts.seconds = [20.0, 15.0];
         let (per_request, duration_ns) = ([0.0947, 0.0122], [1e6, 1e6]);
         let requests = [20.0 * asked[0], 15.0 * asked[1]];
         facts.calls = vec![CallFacts { entry, site, per_request, requests, duration_ns, z: -12.0 }];

@@ -1,32 +1,31 @@
-//! The end of a recording in which nothing alarmed: the last minutes against what came before.
+//! The end of a recording in which nothing alarmed: its last windows together against what came before.
 //!
-//! Where an operation is asked once in ten seconds no window of it says anything, and all of a service's operations
-//! and callers over some minutes may say it clearly. Five such looks are taken, so one has to be sure. Not done
-//! while time goes on: looks each minute, for ever, would be wrong some day.
+//! Where an operation is asked once a window no window of it says anything, and all of a service's operations and
+//! callers over some dozens of them may say it clearly. Five such looks are taken, so one has to be sure. Not done
+//! while time goes on: looks without end would be wrong some day.
 
 use super::look::{LOOK_BACK, Look};
 use crate::engine::investigations::Finding;
 use crate::engine::regressions::between;
 use crate::facts::Stretch;
-use longpole_model::signal::{SECOND, Timestamp};
+use longpole_model::signal::Timestamp;
 
-/// The last minutes that are looked at.
-const MINUTES: [u64; 5] = [5, 4, 3, 2, 1];
+/// How many of the last windows are looked at: of ten seconds each, the last five minutes to the last one.
+const LAST: [u64; 5] = [30, 24, 18, 12, 6];
 /// Confidence that is believed: each of five looks may err.
 const SURE: f64 = 0.95;
-/// Times as long as what is looked at must be what it is held against.
-const LONGER: u64 = 2;
 
 impl Look<'_> {
-    /// The surest finding of the last minutes, if one is sure; of equal ones that of the longest stretch.
+    /// The surest finding of the last windows, if one is sure; of equal ones that of the longest stretch.
     pub(super) fn sweep(&self) -> Option<Finding> {
         let begin = self.windows.first()?.window.start;
         let end = self.windows.last()?.window.end;
         let mut best: Option<(f64, Finding)> = None;
-        for minutes in MINUTES {
-            let length = minutes * 60 * SECOND;
+        for windows in LAST {
+            let length = windows * self.width;
             let onset = end.minus(length);
-            if onset.since(begin) < LONGER * length {
+            // What it is held against must be at least as long.
+            if onset.since(begin) < length {
                 continue;
             }
             let Some(found) = self.since(onset) else { continue };

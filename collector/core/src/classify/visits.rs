@@ -22,14 +22,7 @@ const MULTIPLIED: f64 = 3.0;
 
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let own = || facts.calls.iter().filter(|c| facts.name_of(c.entry) == service);
-    let multiplied = own()
-        .filter(|c| c.z >= CLEAR_VISITS && surplus(c) >= 2.0)
-        .filter(|c| c.per_request[1] >= MULTIPLIED * c.per_request[0])
-        .filter(|c| {
-            matches!(c.site.category, Category::Store | Category::Remote | Category::Callee)
-        })
-        .max_by(|a, b| surplus(a).total_cmp(&surplus(b)));
-    if let Some(c) = multiplied {
+    if let Some(c) = multiplied(facts, service) {
         let strength = 0.7 + 0.3 * ramp(c.per_request[1] / c.per_request[0].max(0.1), 2.0, 8.0);
         return Some(Hypothesis {
             service: service.to_owned(),
@@ -79,6 +72,17 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     })
 }
 
+/// The calls of a service's requests that multiplied most.
+pub(super) fn multiplied<'a>(facts: &'a Facts, service: &str) -> Option<&'a CallFacts> {
+    let own = facts.calls.iter().filter(|c| facts.name_of(c.entry) == service);
+    own.filter(|c| c.z >= CLEAR_VISITS && surplus(c) >= 2.0)
+        .filter(|c| c.per_request[1] >= MULTIPLIED * c.per_request[0])
+        .filter(|c| {
+            matches!(c.site.category, Category::Store | Category::Remote | Category::Callee)
+        })
+        .max_by(|a, b| surplus(a).total_cmp(&surplus(b)))
+}
+
 /// Whether calls are made as often a second as before, where more is asked: a cache that is filled by the clock makes
 /// fewer a request then, and none of them stopped.
 fn is_by_the_clock(facts: &Facts, service: &str, c: &CallFacts) -> bool {
@@ -118,6 +122,13 @@ pub(super) fn cost_ns(facts: &Facts, c: &CallFacts) -> f64 {
 /// Says that calls are served which are not seen: it speaks against whatever follows from missing them.
 pub(super) fn unseen(facts: &Facts, c: &CallFacts) -> Evidence {
     let mut e = seen(facts, c, "served as before, and not seen", Pattern::MissingSpans);
+    e.supports = false;
+    e
+}
+
+/// Says that calls multiplied: it speaks against whatever follows from them.
+pub(super) fn more(facts: &Facts, c: &CallFacts) -> Evidence {
+    let mut e = seen(facts, c, "multiplied: that comes first", multiplication(facts, c));
     e.supports = false;
     e
 }

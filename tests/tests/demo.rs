@@ -16,3 +16,19 @@ fn the_demo_names_the_bad_release() {
     assert!(said["seconds"].as_f64().is_some_and(|s| s <= 60.0), "{}", said["seconds"]);
     assert!(said["customers"]["served"].as_u64().is_some_and(|n| n > 1_000));
 }
+
+#[test]
+fn a_live_run_is_recorded_and_judged_again_alike() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = folder.path().display().to_string();
+    let words = ["lab", "run", "--live", "--fault", "n-plus-one", "--runs", "1", "--json"];
+    let short = ["--calm", "10", "--faulty", "8", "--keep", &kept];
+    let out = run(&[&words[..], &short[..]].concat());
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    let live = json(&out);
+    assert_eq!(live["simulated"], false);
+    assert!(live["runs"][0]["failed"].is_null(), "{}", live["runs"]);
+    assert!(live["runs"][0]["spans"].as_u64().is_some_and(|n| n > 1_000), "{}", live["runs"]);
+    let again = json(&run(&["lab", "run", "--fault", "n-plus-one", "--kept", &kept, "--json"]));
+    assert_eq!(again["runs"], live["runs"]);
+}

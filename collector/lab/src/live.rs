@@ -2,19 +2,22 @@
 //! and releases that are bad in known ways. Instrumented with the SDK like anybody's services.
 //!
 //! Each process is this binary again in one [`Role`]. Where the others live stands in an address book
-//! (`book`); who starts and releases them is `drive`.
+//! (`book`); who starts and releases them is `drive`, who records a whole run of them `round`.
 
 mod book;
 mod cache;
 mod drive;
 mod journal;
 mod link;
+mod recorder;
 mod roles;
+mod round;
 mod store;
 mod visitors;
 
 pub use book::Book;
 pub use drive::{Live, LiveError, Plan, fetch, post};
+pub use round::{RELEASES, Round};
 pub use visitors::Visitors;
 
 use std::path::PathBuf;

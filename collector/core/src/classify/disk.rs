@@ -5,13 +5,17 @@ use crate::facts::{Facts, SeriesFact};
 use longpole_model::finding::BottleneckKind;
 use longpole_model::signal::{Facility, Role};
 
+/// Least growth of an operation's time that counts, in seconds: what a visit to a site must grow by, too.
+const STEP: f64 = 0.001;
+
 /// The disk series of a service that rose most, by its own spread.
 fn slower<'a>(facts: &'a Facts, service: &str) -> Option<&'a SeriesFact> {
     let roles = [Role::Latency, Role::Saturation, Role::Utilization];
     let all = roles.iter().flat_map(|r| facts.series_of(service, *r, Facility::Disk));
     // Twice what it was: disks are shared, and a fifth more is an ordinary day.
     let risen = all.filter(|s| s.rose() && s.up.after >= 2.0 * s.baseline_max.max(0.0));
-    risen.max_by(|a, b| a.up.z().total_cmp(&b.up.z()))
+    let felt = risen.filter(|s| s.identity.role != Role::Latency || s.up.delta() >= STEP);
+    felt.max_by(|a, b| a.up.z().total_cmp(&b.up.z()))
 }
 
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
@@ -44,4 +48,24 @@ pub(super) fn why_not(facts: &Facts, service: &str) -> Option<String> {
     let mut all = facts.series_of(service, Role::Latency, Facility::Disk);
     let s = all.next()?;
     Some(format!("{} went from {:.4} to {:.4}", s.identity.name, s.up.before, s.up.after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::fixture::series;
+
+    #[test]
+    fn a_tenth_of_a_millisecond_is_no_slow_disk() {
+        let said = |seconds| {
+            let disk = (Role::Latency, Facility::Disk);
+            let mut facts = Facts::default();
+            let mut writes = series("journal.disk.write.duration", disk, "s", [2e-5, seconds]);
+            writes.up.sigma = 1e-6;
+            facts.series.insert("shop".into(), vec![writes]);
+            slower(&facts, "shop").is_some()
+        };
+        assert!(!said(1.2e-4));
+        assert!(said(5e-3));
+    }
 }

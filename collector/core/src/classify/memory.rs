@@ -29,7 +29,8 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         seen.push(evidence(claim, &s.identity.name, &s.identity.unit, &s.up, true));
     }
     for s in facts.series_of(service, Role::Utilization, Facility::Memory) {
-        if s.identity.name.contains("node") && !s.identity.placement.pod.is_empty() {
+        let of_node = s.identity.name.contains("node") && !s.identity.placement.pod.is_empty();
+        if of_node || is_reserved(s) || of_neighbours(facts, service, s) {
             continue;
         }
         let share = s.identity.name.contains("utili") || s.identity.unit == "%";
@@ -71,6 +72,23 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     })
 }
 
+/// Whether it tells of addresses set aside, which is no memory in use.
+fn is_reserved(series: &SeriesFact) -> bool {
+    series.identity.name.contains("virtual")
+}
+
+/// Whether what a container holds more is held by others in it, pages of files among them: the service's own
+/// process, where it tells of itself, holds less than half of it.
+fn of_neighbours(facts: &Facts, service: &str, series: &SeriesFact) -> bool {
+    let process = |s: &&SeriesFact| s.identity.name.starts_with("process");
+    let held = || {
+        let all = facts.series_of(service, Role::Utilization, Facility::Memory).filter(process);
+        all.filter(|s| s.identity.unit == series.identity.unit && !is_reserved(s))
+    };
+    let more = held().map(|s| s.up.delta()).fold(0.0, f64::max);
+    !process(&series) && held().next().is_some() && more < 0.5 * series.up.delta()
+}
+
 pub(super) fn why_not(facts: &Facts, service: &str) -> Option<String> {
     let mut all = facts.series_of(service, Role::Utilization, Facility::Memory);
     let s = all.find(|s| !s.identity.name.contains("node"))?;
@@ -78,4 +96,26 @@ pub(super) fn why_not(facts: &Facts, service: &str) -> Option<String> {
         "{} at {:.3} against at most {:.3} in the baseline",
         s.identity.name, s.up.after, s.baseline_max
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::fixture::series;
+
+    #[test]
+    fn a_container_holds_what_others_hold_too() {
+        let memory = (Role::Utilization, Facility::Memory);
+        let container = || series("container.memory.usage", memory, "By", [8e8, 14e8]);
+        let process = |now| series("process.memory.usage", memory, "By", [1e8, now]);
+        let reserved = || series("process.memory.virtual", memory, "By", [1e9, 2e9]);
+        let said = |all: Vec<SeriesFact>| {
+            let mut facts = Facts::default();
+            facts.series.insert("shop".into(), all);
+            check(&facts, "shop").is_some()
+        };
+        assert!(said(vec![container()]), "nothing else is known");
+        assert!(said(vec![container(), process(6e8)]), "it was the process");
+        assert!(!said(vec![container(), process(1e8), reserved()]), "it was another one");
+    }
 }

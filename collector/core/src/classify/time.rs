@@ -96,6 +96,14 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
         strength *= super::visits::UNSEEN;
         seen.push(super::visits::unseen(facts, c));
     }
+    // Who asks a pool many times as often waits for it: the calls that multiplied come first.
+    if kind == BottleneckKind::Queue
+        && flow.category == Category::Wait
+        && let Some(c) = super::visits::multiplied(facts, service)
+    {
+        strength *= 0.4;
+        seen.push(super::visits::more(facts, c));
+    }
     // A store that sends its own telemetry is the culprit itself.
     let known = facts.services.contains(&flow.peer) && flow.category == Category::Store;
     Some(Hypothesis {

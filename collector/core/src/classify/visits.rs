@@ -15,19 +15,14 @@ const STOPPED: f64 = 0.7;
 const TOO_LONG: f64 = 2.5e9;
 /// What is left of a cause that rests on calls which are not seen and are served all the same: not enough to be said.
 pub(super) const UNSEEN: f64 = 0.2;
+/// Growth of demand beyond which calls a second are looked at, too.
+const SURGE: f64 = 1.5;
 /// Visits that multiply by this are a pattern, not a mix.
 const MULTIPLIED: f64 = 3.0;
 
 pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let own = || facts.calls.iter().filter(|c| facts.name_of(c.entry) == service);
-    let multiplied = own()
-        .filter(|c| c.z >= CLEAR_VISITS && surplus(c) >= 2.0)
-        .filter(|c| c.per_request[1] >= MULTIPLIED * c.per_request[0])
-        .filter(|c| {
-            matches!(c.site.category, Category::Store | Category::Remote | Category::Callee)
-        })
-        .max_by(|a, b| surplus(a).total_cmp(&surplus(b)));
-    if let Some(c) = multiplied {
+    if let Some(c) = multiplied(facts, service) {
         let strength = 0.7 + 0.3 * ramp(c.per_request[1] / c.per_request[0].max(0.1), 2.0, 8.0);
         return Some(Hypothesis {
             service: service.to_owned(),
@@ -41,6 +36,7 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     let mut stopped: Vec<&CallFacts> = own()
         .filter(|c| c.z <= -CLEAR_VISITS && c.per_request[1] <= STOPPED * c.per_request[0])
         .filter(|c| c.duration_ns[1] < TOO_LONG)
+        .filter(|c| !is_by_the_clock(facts, service, c))
         .collect();
     stopped.sort_by(|a, b| a.z.total_cmp(&b.z));
     let worst = stopped.first()?;
@@ -76,6 +72,24 @@ pub(super) fn check(facts: &Facts, service: &str) -> Option<Hypothesis> {
     })
 }
 
+/// The calls of a service's requests that multiplied most.
+pub(super) fn multiplied<'a>(facts: &'a Facts, service: &str) -> Option<&'a CallFacts> {
+    let own = facts.calls.iter().filter(|c| facts.name_of(c.entry) == service);
+    own.filter(|c| c.z >= CLEAR_VISITS && surplus(c) >= 2.0)
+        .filter(|c| c.per_request[1] >= MULTIPLIED * c.per_request[0])
+        .filter(|c| {
+            matches!(c.site.category, Category::Store | Category::Remote | Category::Callee)
+        })
+        .max_by(|a, b| surplus(a).total_cmp(&surplus(b)))
+}
+
+/// Whether calls are made as often a second as before, where more is asked: a cache that is filled by the clock makes
+/// fewer a request then, and none of them stopped.
+fn is_by_the_clock(facts: &Facts, service: &str, c: &CallFacts) -> bool {
+    let [then, now] = [0, 1].map(|i: usize| c.per_request[i] * c.requests[i] / facts.seconds[i]);
+    facts.demand_grew(service) >= SURGE && now >= STOPPED * then
+}
+
 /// Visits that an entry's sites lost and gained in the window, each only where it is clear.
 fn balance(facts: &Facts, entry: longpole_model::signal::OperationId) -> (f64, f64) {
     let of_entry = facts.calls.iter().filter(|c| c.entry == entry && c.z.abs() >= CLEAR_VISITS);
@@ -108,6 +122,13 @@ pub(super) fn cost_ns(facts: &Facts, c: &CallFacts) -> f64 {
 /// Says that calls are served which are not seen: it speaks against whatever follows from missing them.
 pub(super) fn unseen(facts: &Facts, c: &CallFacts) -> Evidence {
     let mut e = seen(facts, c, "served as before, and not seen", Pattern::MissingSpans);
+    e.supports = false;
+    e
+}
+
+/// Says that calls multiplied: it speaks against whatever follows from them.
+pub(super) fn more(facts: &Facts, c: &CallFacts) -> Evidence {
+    let mut e = seen(facts, c, "multiplied: that comes first", multiplication(facts, c));
     e.supports = false;
     e
 }
@@ -161,5 +182,33 @@ fn seen(facts: &Facts, c: &CallFacts, how: &str, pattern: Pattern) -> Evidence {
         strength: c.z,
         supports: true,
         pattern: Some(pattern),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longpole_model::signal::{OperationId, SiteKey};
+
+    /// What is said where a query that each eleventh request made is made by each eightieth now.
+    fn said(asked: [f64; 2]) -> Option<Hypothesis> {
+        let [entry, operation] = [OperationId(0), OperationId(1)];
+        let site = SiteKey { operation, peer: OperationId::NONE, category: Category::Store };
+        let mut facts = Facts::default();
+        facts.seconds = [20.0, 15.0];
+        let (per_request, duration_ns) = ([0.0947, 0.0122], [1e6, 1e6]);
+        let requests = [20.0 * asked[0], 15.0 * asked[1]];
+        facts.calls = vec![CallFacts { entry, site, per_request, requests, duration_ns, z: -12.0 }];
+        let [before, after] = asked;
+        let samples = requests.map(|n| n as u64);
+        facts.demand.insert(String::new(), Shift { before, after, sigma: 2.0, samples });
+        // Operations without a name are of the service without one.
+        check(&facts, "")
+    }
+
+    #[test]
+    fn a_cache_that_is_filled_by_the_clock_stops_no_calls() {
+        assert!(said([42.0, 42.0]).is_some(), "as many ask, and fewer calls are made");
+        assert!(said([42.0, 320.0]).is_none(), "as many calls a second for more who ask");
     }
 }

@@ -7,12 +7,13 @@
 
 mod look;
 mod stored;
+mod sweep;
 mod watch;
 
 use super::conclude::{Context, deployments};
 use super::diagnose::Target;
 use super::history::History;
-use super::investigations::Book;
+use super::investigations::{Book, Finding};
 use crate::catalog::Catalog;
 use crate::limits::Limits;
 use crate::route::Tree;
@@ -144,35 +145,60 @@ impl Analyst {
         self.history.count(late);
     }
 
-    /// The end of a recording: alarms still pending are decided on what exists.
+    /// The end of a recording: alarms still pending are decided on what exists; where nothing that ever alarmed
+    /// had a culprit, the last minutes are looked at as a whole.
     pub fn finish(&mut self, catalog: &Catalog) -> Vec<Event> {
         let Some(now) = self.history.iter().last().map(|w| w.window.end) else { return Vec::new() };
         let pending = self.watch.pending(catalog);
-        if pending.is_empty() && self.standing.is_empty() {
-            return Vec::new();
+        let mut events = Vec::new();
+        if !(pending.is_empty() && self.standing.is_empty()) {
+            let unconfirmed = self.standing.is_empty();
+            self.standing.extend(pending);
+            events = self.look(now, catalog, unconfirmed);
         }
-        let unconfirmed = self.standing.is_empty();
-        self.standing.extend(pending);
-        self.look(now, catalog, unconfirmed)
+        if self.compared.is_none() {
+            let changes = self.changes(catalog);
+            if let Some(found) = self.looking(&changes, catalog, true).sweep() {
+                events.extend(self.book_all(now, vec![found], true));
+            }
+        }
+        events
     }
 
     /// Looks for who is to blame for what stands in alarm, and books it.
     fn look(&mut self, now: Timestamp, catalog: &Catalog, unconfirmed: bool) -> Vec<Event> {
         let changes = self.changes(catalog);
+        let findings = self.looking(&changes, catalog, unconfirmed).findings(&self.standing);
+        self.book_all(now, findings, unconfirmed)
+    }
+
+    fn looking<'a>(
+        &'a self,
+        changes: &'a [Change],
+        catalog: &'a Catalog,
+        unconfirmed: bool,
+    ) -> Look<'a> {
         let context = Context {
             declared: &self.declared,
             target: self.target.as_ref(),
             tree: &self.tree,
             catalog,
         };
-        let look = Look {
+        Look {
             windows: self.history.iter().collect(),
             width: self.history.latest(1).map(|w| w.window.length()).max().unwrap_or(0),
             context,
-            changes: &changes,
+            changes,
             unconfirmed,
-        };
-        let findings = look.findings(&self.standing);
+        }
+    }
+
+    fn book_all(
+        &mut self,
+        now: Timestamp,
+        findings: Vec<Finding>,
+        unconfirmed: bool,
+    ) -> Vec<Event> {
         if let Some(first) = findings.first() {
             self.compared = Some((first.baseline, first.window, unconfirmed));
         }

@@ -88,7 +88,9 @@ fn explain(mut all: Vec<Hypothesis>, facts: &Facts) -> Vec<Hypothesis> {
         if surge && h.kind != BottleneckKind::Load && facts.demand_grew(&h.service) >= SURGE {
             h.strength *= 0.5;
         }
-        let symptom = h.site.is_none() && !is_resource(h.kind);
+        // Demand comes from outside: nothing in here explains it.
+        let outside = h.kind == BottleneckKind::Load;
+        let symptom = h.site.is_none() && !is_resource(h.kind) && !outside;
         let below = facts.graph.below(&h.service);
         // Nothing is known of whom it calls: then it may be anybody.
         let unknown = !facts.graph.knows(&h.service);

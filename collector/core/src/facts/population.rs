@@ -38,6 +38,11 @@ pub struct Population {
 }
 
 impl Population {
+    /// Whether requests enter by this operation.
+    pub fn enters(&self, operation: OperationId) -> bool {
+        self.entries.contains(operation)
+    }
+
     /// Of a window what concerns them: their rows, every caller's edge into them, and all metric
     /// series. Late spans and counters stay behind.
     pub fn narrow(&self, w: &WindowSummary) -> WindowSummary {

@@ -72,7 +72,7 @@ const MIN_VISITS: u64 = 8;
 const SLOW: f64 = 0.9;
 
 /// The flow of a site.
-fn flow_of(site: &SiteKey, catalog: &Catalog) -> Option<Flow> {
+pub(super) fn flow_of(site: &SiteKey, catalog: &Catalog) -> Option<Flow> {
     if !site.category.is_time() {
         return None;
     }
@@ -96,7 +96,7 @@ struct Sums {
 }
 
 /// Weight above a limit and the sum of what it exceeds it by, in spans and nanoseconds.
-fn above(sketch: &Sketch, limit: u64) -> (f64, f64) {
+pub(super) fn above(sketch: &Sketch, limit: u64) -> (f64, f64) {
     let (mut n, mut excess) = (0.0, 0.0);
     sketch.for_each(|id, weight| {
         if id > bucket_of(limit) {
@@ -148,13 +148,15 @@ pub fn flows(before: &Stretch, after: &Stretch, catalog: &Catalog) -> Flows {
         }
         whole
     };
-    Flows {
-        all: groups.into_iter().map(|(flow, sites)| (flow, measure(&sites))).collect(),
-        into: into.into_iter().map(|(callee, sites)| (callee, measure(&sites))).collect(),
+    let mut all: BTreeMap<Flow, FlowFact> =
+        groups.into_iter().map(|(flow, sites)| (flow, measure(&sites))).collect();
+    for (flow, fresh) in super::fresh::waits([before, after], &requests, MIN_VISITS, catalog) {
+        all.entry(flow).or_insert(fresh);
     }
+    Flows { all, into: into.into_iter().map(|(callee, sites)| (callee, measure(&sites))).collect() }
 }
 
-/// Whether enough of a site's visits lie above its baseline's p90 to look closer: cheap, and asked of all.
+/// Whether enough of a site's visits lie above its baseline's p90 to look closer.
 fn might_have_grown(key: &SiteKey, then: &SiteSummary, after: &Stretch) -> bool {
     let limit = then.durations.quantile(SLOW);
     find(&after.all, key).is_some_and(|now| {

@@ -41,6 +41,9 @@ pub enum LiveError {
     /// A process that did not come up.
     #[error("{0} did not start: {1}")]
     NotStarted(&'static str, String),
+    /// Nobody was served, or no process told anything.
+    #[error("customers were not served, or no telemetry came")]
+    Silent,
     /// Shutting down.
     #[error("closed")]
     Closed,

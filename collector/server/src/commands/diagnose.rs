@@ -10,7 +10,7 @@ use longpole_core::engine::history::History;
 use longpole_core::limits::Limits;
 use longpole_exporters::{json, report};
 use longpole_model::finding::Diagnosis;
-use longpole_model::signal::{Role, Timestamp, Window};
+use longpole_model::signal::{Role, SECOND, Timestamp, Window};
 use serde::Deserialize;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -27,6 +27,9 @@ pub struct Args {
     /// Stretch to be explained: FROM/TO
     #[arg(long, value_parser = stretch, requires = "baseline")]
     window: Option<Window>,
+    /// Seconds of the windows in which it is read; short recordings need short ones
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    width: u64,
     /// JSON file with {"calls": [["caller", "callee"], ...]} for services without traces
     #[arg(long)]
     topology: Option<PathBuf>,
@@ -55,6 +58,17 @@ struct Topology {
 /// Windows kept at full resolution: a recording is judged whole.
 const WHOLE: usize = 100_000;
 
+/// Caps and times of a recording that is read whole, in windows of so many seconds. Lateness stays: what waits for
+/// nobody may let traces settle before their windows close.
+pub(super) fn limits(width: u64) -> Limits {
+    Limits {
+        window: width * SECOND,
+        history_windows: WHOLE,
+        history_bytes: usize::MAX,
+        ..Limits::default()
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -76,7 +90,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
     // The grid of windows is laid so that one begins where the stretch to be explained does.
     let origin = args.window.map(|w| w.start).unwrap_or_default();
     let settings = Settings { origin, ..Settings::default() };
-    let limits = Limits { history_windows: WHOLE, history_bytes: usize::MAX, ..Limits::default() };
+    let limits = limits(args.width);
     let settings = Settings { limits: limits.clone(), ..settings };
     // Without stretches the analyst finds them; with them it need not watch.
     let blind = args.window.is_none();

@@ -1,6 +1,7 @@
-//! `longpole lab`: the simulated shop with faults of known truth. `record` writes a recording; `run` and
-//! `matrix` diagnose runs of it and hold them against the truth.
+//! `longpole lab`: the shop with faults of known truth, simulated, or live with `--live`. `record` writes a recording
+//! of the simulated one; `run` and `matrix` diagnose runs and hold them against the truth.
 
+mod live;
 mod matrix;
 mod trial;
 

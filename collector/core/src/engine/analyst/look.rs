@@ -6,17 +6,20 @@
 use super::Alarmed;
 use crate::engine::conclude::{Context, conclude, examples, suspect};
 use crate::engine::investigations::Finding;
-use crate::facts::{Reached, Stretch};
+use crate::facts::{Reached, Stretch, surge};
 use crate::route::worth::share_hurt;
 use longpole_model::finding::{Change, Regression};
-use longpole_model::signal::{Timestamp, WindowSummary};
+use longpole_model::signal::{SECOND, Timestamp, WindowSummary};
 
 /// Windows of baseline that a comparison looks back at, at most: an hour of ten-second windows.
-const LOOK_BACK: usize = 360;
+pub(super) const LOOK_BACK: usize = 360;
 /// Latest windows in which it is read who shares requests with whom.
 const RECENT: usize = 18;
 /// Alarms that began this many windows before the clearest one may still be the same story.
 const NEAR: u64 = 6;
+/// More requests than before may be felt so much later, nanoseconds: as long as a change before an onset is
+/// suspected.
+const LEAD: u64 = 60 * SECOND;
 /// Stories told in one tick, clearest first; the next look comes soon.
 const STORIES: usize = 8;
 /// Operations compared in one story.
@@ -66,17 +69,30 @@ impl Look<'_> {
         let clearest = all().next()?;
         let near = |r: &&Regression| r.since.plus(NEAR * self.width) >= clearest.since;
         let onset = all().filter(near).map(|r| r.since).min().unwrap_or(clearest.since);
-        let split = self.windows.partition_point(|w| w.window.start < onset);
-        let from = split.saturating_sub(LOOK_BACK);
         let population = reached.population(story, OPERATIONS);
+        let split_at = |onset| self.windows.partition_point(|w| w.window.start < onset);
+        let from = split_at(onset).saturating_sub(LOOK_BACK);
+        // More requests came before they were felt.
+        let first = onset.minus(LEAD.max(NEAR * self.width));
+        let onset = surge(&self.windows[from..], &population, first, onset).unwrap_or(onset);
+        let split = split_at(onset);
         let stretch = |of: &[&WindowSummary]| Stretch::new(of.iter().copied(), Some(&population));
         let (before, after) =
             (stretch(&self.windows[from..split]), stretch(&self.windows[split..]));
         if before.windows.is_empty() || after.windows.is_empty() {
             return None;
         }
-        let mut regressions: Vec<Regression> = all().cloned().collect();
-        let said = conclude(&before, &after, &regressions, self.context);
+        self.compare([&before, &after], all().cloned().collect(), onset)
+    }
+
+    /// The finding that two stretches make, if they show a culprit.
+    pub(super) fn compare(
+        &self,
+        [before, after]: [&Stretch; 2],
+        mut regressions: Vec<Regression>,
+        onset: Timestamp,
+    ) -> Option<Finding> {
+        let said = conclude(before, after, &regressions, self.context);
         let first = said.candidates.first()?;
         let service = first.bottleneck.service.clone();
         let suspect = self.suspect(&service, onset);
@@ -94,7 +110,7 @@ impl Look<'_> {
             regressions,
             attributions: said.attributions,
             suspect,
-            exemplars: examples(&service, &after, self.context.catalog),
+            exemplars: examples(&service, after, self.context.catalog),
             baseline: before.covers(),
             window: after.covers(),
             since: onset,

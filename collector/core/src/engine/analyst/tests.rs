@@ -35,6 +35,11 @@ fn catalog() -> Arc<Catalog> {
 
 /// Window `at`; requests of `slow` operations take half as long again.
 fn window(at: u64, slow: &[u32]) -> WindowSummary {
+    asked(at, slow, REQUESTS)
+}
+
+/// The same with so many requests of each operation.
+fn asked(at: u64, slow: &[u32], requests: u32) -> WindowSummary {
     let start = Timestamp(1_000_000 * SECOND + at * 10 * SECOND);
     let window = Window { start, end: start.plus(10 * SECOND) };
     let mut w = WindowSummary::empty(window);
@@ -46,7 +51,7 @@ fn window(at: u64, slow: &[u32]) -> WindowSummary {
         let (mut red, mut visits) = (RedSummary::default(), SiteSummary::default());
         let seed = at * u64::from(OPERATIONS) + u64::from(id) + 1;
         let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        for i in 0..REQUESTS {
+        for i in 0..requests {
             x ^= x << 13;
             x ^= x >> 7;
             x ^= x << 17;
@@ -65,8 +70,8 @@ fn window(at: u64, slow: &[u32]) -> WindowSummary {
                 paths.entry((key, site)).or_default().merge(&value);
             }
         }
-        (red.spans, red.weight) = (REQUESTS.into(), u64::from(REQUESTS) << 16);
-        visits.visits = REQUESTS.into();
+        (red.spans, red.weight) = (requests.into(), u64::from(requests) << 16);
+        visits.visits = requests.into();
         w.red.push((RedKey { operation, version: VersionId::NONE }, red));
         w.sites.push((site, visits));
     }
@@ -105,4 +110,30 @@ fn one_operation_among_many_of_its_service_is_found() {
 fn two_stories_are_two_investigations() {
     let both = [("even", "GET /42"), ("odd", "GET /7")];
     assert_eq!(opened(&[7, 42]), both.map(|(s, o)| (s.to_owned(), o.to_owned())));
+}
+
+/// What is said at the end of ten minutes in which each operation is asked once a window, when a fifth of one
+/// service's fail from window `from` on.
+fn said_at_the_end(from: u64) -> Option<(String, Window)> {
+    let catalog = catalog();
+    let mut analyst = Analyst::new(&Limits::default(), Tree::bare(), Vec::new(), None);
+    for at in 0..60 {
+        let mut w = asked(at, &[], 1);
+        for id in (2..OPERATIONS as usize).step_by(10).filter(|_| at >= from) {
+            w.sites[id].1.failed = 1;
+            w.red[id].1.failed = 1;
+        }
+        assert_eq!(analyst.observe(w, &catalog), [], "one request says nothing");
+    }
+    let event = analyst.finish(&catalog).into_iter().find(|e| e.kind == EventKind::Opened)?;
+    let found = analyst.book().find(&event.investigation)?;
+    Some((found.bottlenecks[0].service.clone(), analyst.compared()?.1))
+}
+
+#[test]
+fn what_is_asked_too_rarely_for_a_window_shows_over_minutes() {
+    let (service, window) = said_at_the_end(42).expect("something is found");
+    assert_eq!(service, "even");
+    assert_eq!(window.length(), 180 * SECOND, "three minutes, since which it fails");
+    assert_eq!(said_at_the_end(60), None, "nothing fails");
 }

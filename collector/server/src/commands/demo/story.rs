@@ -2,7 +2,7 @@
 
 use super::DemoError;
 use longpole_lab::Fault;
-use longpole_lab::live::{Live, Plan, Role, fetch, post};
+use longpole_lab::live::{Live, Plan, RELEASES, Role, fetch, post};
 use longpole_model::finding::Investigation;
 use longpole_model::signal::{SECOND, Timestamp};
 use std::net::SocketAddr;
@@ -13,8 +13,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
-/// The good release and the bad one.
-const RELEASES: [&str; 2] = ["1.4.0", "1.5.0"];
 /// Calm before the release: what a detector needs to know what is normal.
 const CALM: Duration = Duration::from_secs(20);
 /// The verdict is read once the investigation has looked at this much of the bad release.

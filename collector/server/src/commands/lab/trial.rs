@@ -25,6 +25,50 @@ pub(super) struct Run {
     pub(super) seed: u64,
     /// Whether nobody says when it went wrong.
     pub(super) blind: bool,
+    /// Whether the shop is one of real processes.
+    pub(super) live: bool,
+}
+
+impl Run {
+    /// Whose fault it is; `None` when nobody's.
+    pub(super) fn culprit(&self) -> Option<&'static str> {
+        if self.live { self.fault.live_culprit() } else { self.fault.culprit() }
+    }
+
+    /// Requests a second.
+    pub(super) fn rate(&self) -> f64 {
+        if self.live { super::live::rate(self.seed) } else { rate(self.seed) }
+    }
+}
+
+/// What was said of a run.
+#[derive(Clone, Debug)]
+pub(super) enum Said {
+    /// The first candidate: service, kind, confidence.
+    Culprit(String, &'static str, f64),
+    /// That nothing is wrong.
+    Nothing,
+    /// The shop did not come to its end, and why.
+    Failed(String),
+}
+
+impl Said {
+    /// What a diagnosis says first.
+    pub(super) fn of(found: &Diagnosis) -> Self {
+        let first = found.candidates.first().map(|c| &c.bottleneck);
+        first.map_or(Self::Nothing, |b| {
+            Self::Culprit(b.service.clone(), b.kind.as_str(), b.confidence)
+        })
+    }
+
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Culprit(service, kind, _) => format!("{kind} at {service}"),
+            Self::Nothing => "nothing".to_owned(),
+            Self::Failed(why) => format!("no run ({why})"),
+        }
+    }
 }
 
 /// What came of it.
@@ -32,8 +76,8 @@ pub(super) struct Run {
 pub(super) struct Trial {
     /// What was run.
     pub(super) run: Run,
-    /// The first candidate: service, kind, confidence. `None` when nothing was found.
-    pub(super) said: Option<(String, &'static str, f64)>,
+    /// What was said of it.
+    pub(super) said: Said,
     /// Spans in the recording.
     pub(super) spans: u64,
 }
@@ -41,21 +85,27 @@ pub(super) struct Trial {
 impl Trial {
     /// Whether the right service was named; for no fault, none.
     pub(super) fn culprit(&self) -> bool {
-        self.said.as_ref().map(|s| s.0.as_str()) == self.run.fault.culprit()
+        match &self.said {
+            Said::Culprit(service, ..) => self.run.culprit() == Some(service.as_str()),
+            Said::Nothing => self.run.culprit().is_none(),
+            Said::Failed(_) => false,
+        }
     }
 
     /// Whether a right kind was named; for no fault, none.
     pub(super) fn kind(&self) -> bool {
-        match (&self.said, self.run.fault.culprit()) {
-            (None, None) => true,
-            (Some(said), Some(_)) => self.run.fault.kinds().contains(&said.1),
-            _ => false,
+        match &self.said {
+            Said::Culprit(_, kind, _) => {
+                self.run.culprit().is_some() && self.run.fault.kinds().contains(kind)
+            }
+            Said::Nothing => self.run.culprit().is_none(),
+            Said::Failed(_) => false,
         }
     }
 }
 
 /// Requests a second of a run, 12 to 40 by its seed: what is right at one load only is not right.
-pub(super) fn rate(seed: u64) -> f64 {
+fn rate(seed: u64) -> f64 {
     12.0 + (seed.wrapping_mul(7_919) % 29) as f64
 }
 
@@ -68,9 +118,7 @@ pub(super) fn trial(run: Run, tree: &Tree) -> Trial {
     let faulty = Window { start: from, end: from.plus(options.faulty_seconds * SECOND) };
     let stretches = (!run.blind).then_some((normal, faulty));
     let found = read(&recording.messages, stretches, tree);
-    let first = found.candidates.first().map(|c| &c.bottleneck);
-    let said = first.map(|b| (b.service.clone(), b.kind.as_str(), b.confidence));
-    Trial { run, said, spans: recording.spans }
+    Trial { run, said: Said::of(&found), spans: recording.spans }
 }
 
 /// Reads encoded requests as a recording is read and diagnoses them.

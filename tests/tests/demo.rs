@@ -1,10 +1,16 @@
-//! The demo, as a stranger runs it: real processes, a real release, the right verdict within a minute.
+//! The demo, as a stranger runs it: real processes, a real release, the right verdict within a minute; and a run of
+//! the same shop as a recording.
 //! The other faults are run by hand (`longpole demo --fault ...`): each takes half a minute.
 
 use longpole_tests::binary::{json, run};
+use std::sync::{Mutex, PoisonError};
+
+/// Two shops at once would take each other's processor time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 #[test]
 fn the_demo_names_the_bad_release() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let out = run(&["demo", "--fault", "n-plus-one", "--json"]);
     let talk = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(0), "{talk}");
@@ -19,6 +25,7 @@ fn the_demo_names_the_bad_release() {
 
 #[test]
 fn a_live_run_is_recorded_and_judged_again_alike() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().expect("a folder");
     let kept = folder.path().display().to_string();
     let words = ["lab", "run", "--live", "--fault", "n-plus-one", "--runs", "1", "--json"];

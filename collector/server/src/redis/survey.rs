@@ -105,7 +105,9 @@ pub fn examine(info: &str, accept: bool) -> Result<Server, Unfit> {
     if found < OLDEST {
         return Err(Unfit::Version(version.to_owned()));
     }
-    match (of("redis_mode"), of("role")) {
+    // Valkey has a name of its own for it.
+    let mode = Some(of("redis_mode")).filter(|m| !m.is_empty()).unwrap_or(of("server_mode"));
+    match (mode, of("role")) {
         // One that has nothing of ours says who does.
         ("cluster", _) => {}
         ("sentinel", _) => return Err(Unfit::Sentinel),
@@ -124,7 +126,7 @@ pub fn examine(info: &str, accept: bool) -> Result<Server, Unfit> {
         },
         policy: policy.to_owned(),
         append_only: of("aof_enabled") == "1",
-        cluster: of("redis_mode") == "cluster",
+        cluster: mode == "cluster",
         // A server that never saves has no last save of its own; it tells that of its start.
         snapshots: number("rdb_saves").is_some_and(|n| n > 0)
             || number("rdb_last_bgsave_time_sec").is_some(),
@@ -232,6 +234,8 @@ mod tests {
             info("7.0.0", "noeviction", "role:slave\r\n").replace("standalone", "cluster");
         let node = examine(&cluster, false).expect("whoever it follows has the streams");
         assert!(node.cluster);
+        let valkey = cluster.replace("redis_mode", "server_mode");
+        assert!(examine(&valkey, false).expect("the same").cluster);
         let sentinel = cluster.replace("cluster", "sentinel");
         assert_eq!(of(&sentinel, true), Unfit::Sentinel);
     }

@@ -208,7 +208,10 @@ impl Collector {
             (Some(redis), Some(state)) => Some(prepared(redis, sharing, &door, state).await?),
             _ => None,
         };
-        let inlet = streams.as_ref().map(Streams::inlet);
+        let inlet = match &streams {
+            Some(streams) => Some(streams.inlet().await),
+            None => None,
+        };
         let door = Door { streams: inlet, ..door };
         let draining = Arc::new(AtomicBool::new(false));
         let web = Web {

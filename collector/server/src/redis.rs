@@ -147,9 +147,12 @@ impl Streams {
         }
     }
 
-    /// The other doors' way into the streams.
-    pub fn inlet(&self) -> ToStreams {
-        ToStreams::start(self.settings.clone(), self.state.clone())
+    /// The other doors' way into the streams, once it is known whether Redis takes anything: whoever comes first is not
+    /// told to wait for what takes milliseconds.
+    pub async fn inlet(&self) -> ToStreams {
+        let mut inlet = ToStreams::start(self.settings.clone(), self.state.clone());
+        inlet.tried(session::ANSWER).await;
+        inlet
     }
 
     /// Begins to read.

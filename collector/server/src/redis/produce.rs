@@ -77,6 +77,12 @@ impl ToStreams {
         Self { road, queue, budget: Arc::new(Budget::new(QUEUE_BYTES)) }
     }
 
+    /// Waits until Redis has been reached or not, at most so long.
+    pub(super) async fn tried(&mut self, limit: Duration) {
+        // Later the road says what it is like.
+        let _ = tokio::time::timeout(limit, self.road.changed()).await;
+    }
+
     /// Writes a decoded request of so many `items`; with `Ok` it may be acknowledged. Tells how many items
     /// were left out since they are too large for an entry by themselves.
     ///

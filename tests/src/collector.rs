@@ -149,6 +149,12 @@ impl Collector {
         self.child.try_wait().expect("a child")
     }
 
+    /// SIGKILL, and its end: after it its ports are free.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// SIGTERM; it must end well within ten seconds.
     pub fn terminate(self) {
         signal(self.pid(), "-TERM");
@@ -168,8 +174,7 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
         let log = self.log();
         let panicked = log.iter().any(|l| l.contains("panicked"));
         assert!(!panicked || std::thread::panicking(), "the collector panicked: {log:?}");

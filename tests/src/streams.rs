@@ -135,9 +135,14 @@ impl Redis {
 
     /// Runs a command.
     pub fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        self.try_ask(words).unwrap_or_else(|e| panic!("{words:?}: {e}"))
+    }
+
+    /// Runs a command on a server that may be away, or close its connections just then.
+    pub fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         let mut ask = cmd(words.first().copied().unwrap_or("PING"));
         ask.arg(words.get(1..).unwrap_or_default());
-        ask.query(&mut self.connection()).unwrap_or_else(|e| panic!("{words:?}: {e}"))
+        ask.query(&mut self.connect()?)
     }
 
     /// Fields of a hash; what is no text in it is not shown whole.

@@ -11,6 +11,7 @@ pub mod detect;
 pub mod diagnose;
 pub mod doctor;
 pub mod investigations;
+mod judge;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod replay;

@@ -3,8 +3,8 @@
 //!
 //! `address` is where Redis is, `sentinel` asks those who know, `nodes` finds who of a Cluster has what, `survey` looks
 //! at each, `session` is one connection's life, `owner` holds our share of the streams, `reader` reads them, `entry`
-//! and `take` bring an entry to the pipeline, `lead` judges what all said. `fence` are the scripts. `produce` writes. `orders` speaks to those who
-//! write. What an entry means is `ingest/otlp`'s.
+//! and `take` bring an entry to the pipeline, `lead` judges what all said. `fence` are the scripts. `produce` writes.
+//! `orders` speaks to those who write. What an entry means is `ingest/otlp`'s.
 //!
 //! **When something is full**: the reader waits, and the stream grows; its lag shows it. Nothing that
 //! was acknowledged to a producer is dropped here, but what cannot be read, which is buried with its
@@ -48,6 +48,7 @@ pub use address::{Address, BadAddress};
 pub use figures::Figures;
 pub use produce::{NotWritten, ToStreams};
 pub use state::State;
+use state::ahead;
 pub use survey::{MOST_STREAMS, Unfit};
 
 /// A session that lasted so long was none that failed.
@@ -200,13 +201,13 @@ impl Streams {
 
     /// The clock, now, of who holds what the leader keeps.
     fn clock(&self) -> Timestamp {
-        let ahead = self.state.shown().leader_at().ahead;
+        let ahead = ahead(self.state.shown().leader_at());
         Timestamp(self.door.pipeline.now().0.saturating_add_signed(ahead))
     }
 
     /// The clock, now, of who holds a stream.
     fn clock_of(&self, shard: u32) -> Timestamp {
-        let ahead = self.state.shown().of(shard).ahead;
+        let ahead = ahead(self.state.shown().of(shard));
         Timestamp(self.door.pipeline.now().0.saturating_add_signed(ahead))
     }
 }

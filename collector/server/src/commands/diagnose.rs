@@ -1,16 +1,13 @@
 //! `longpole diagnose`: the quick diagnosis of a recording.
 
+use super::judge::{Judge, limits};
 use super::{CommandError, exit, road};
 use crate::specialists;
 use longpole_core::engine::Settings;
-use longpole_core::engine::analyst::Analyst;
-use longpole_core::engine::conclude::Context;
-use longpole_core::engine::diagnose::{Target, diagnosis};
-use longpole_core::engine::history::History;
-use longpole_core::limits::Limits;
+use longpole_core::engine::diagnose::Target;
 use longpole_exporters::{json, report};
 use longpole_model::finding::Diagnosis;
-use longpole_model::signal::{Role, SECOND, Timestamp, Window};
+use longpole_model::signal::{Role, Timestamp, Window};
 use serde::Deserialize;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -55,20 +52,6 @@ struct Topology {
     calls: Vec<(String, String)>,
 }
 
-/// Windows kept at full resolution: a recording is judged whole.
-const WHOLE: usize = 100_000;
-
-/// Caps and times of a recording that is read whole, in windows of so many seconds. Lateness stays: what waits for
-/// nobody may let traces settle before their windows close.
-pub(super) fn limits(width: u64) -> Limits {
-    Limits {
-        window: width * SECOND,
-        history_windows: WHOLE,
-        history_bytes: usize::MAX,
-        ..Limits::default()
-    }
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -89,34 +72,12 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
     });
     // The grid of windows is laid so that one begins where the stretch to be explained does.
     let origin = args.window.map(|w| w.start).unwrap_or_default();
-    let settings = Settings { origin, ..Settings::default() };
     let limits = limits(args.width);
-    let settings = Settings { limits: limits.clone(), ..settings };
-    // Without stretches the analyst finds them; with them it need not watch.
-    let blind = args.window.is_none();
-    let mut analyst = Analyst::new(&limits, tree.clone(), declared.clone(), target.clone());
-    let mut history = History::new(WHOLE, usize::MAX);
-    let engine = road::travel(&args.paths, settings, args.json, |engine, w| {
-        if blind {
-            analyst.observe(w, engine.catalog());
-        } else {
-            history.push(w);
-        }
-    })?;
-    if blind {
-        analyst.finish(engine.catalog());
-    }
-    let history = if blind { analyst.history() } else { &history };
-    let mut tally = history.covers().1.clone();
-    tally.merge(&engine.pending_tally());
-    let context = Context {
-        declared: &declared,
-        target: target.as_ref(),
-        tree: &tree,
-        catalog: engine.catalog(),
-    };
+    let settings = Settings { origin, limits: limits.clone(), ..Settings::default() };
     let stretches = args.baseline.zip(args.window);
-    let found = diagnosis(history, stretches, blind.then_some(&analyst), context, tally);
+    let mut judge = Judge::new(&limits, stretches, &declared, target.as_ref(), &tree);
+    let engine = road::travel(&args.paths, settings, args.json, |engine, w| judge.take(engine, w))?;
+    let found = judge.judged(&engine);
     let mut out = std::io::stdout().lock();
     if args.json {
         out.write_all(json::diagnosis(&found).as_bytes())?;

@@ -165,6 +165,17 @@ pub enum Written {
     Fenced,
 }
 
+/// What became of an owner's write of what is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// Done.
+    Done,
+    /// Another owns the stream now.
+    Fenced,
+    /// Not done: Redis went back behind what had been written, and has windows up to here.
+    WentBack(Timestamp),
+}
+
 /// Gets or keeps the lease of a shard's stream for `me`.
 ///
 /// # Errors
@@ -202,8 +213,7 @@ pub async fn acquire(c: &mut MultiplexedConnection, keys: &Keys, me: &str) -> Re
     Ok(Lease::Ours(Held { token, before, position }))
 }
 
-/// Writes what is due of a stream, and trims the stream before `trim`. Where Redis went back behind what had been
-/// written, nothing is, and it says up to where windows are there.
+/// Writes what is due of a stream, and trims the stream before `trim`.
 ///
 /// # Errors
 /// Redis's.
@@ -213,7 +223,7 @@ pub async fn write(
     token: u64,
     due: &Due,
     trim: EntryId,
-) -> RedisResult<Result<Written, Timestamp>> {
+) -> RedisResult<Put> {
     let at = due.position;
     let mut ask = cmd("EVAL");
     ask.arg(WRITE)
@@ -233,9 +243,9 @@ pub async fn write(
     }
     let (done, closed): (u8, String) = ask.query_async(c).await?;
     Ok(match done {
-        1 => Ok(Written::Done),
-        2 => Err(Timestamp(closed.parse().unwrap_or(0))),
-        _ => Ok(Written::Fenced),
+        1 => Put::Done,
+        2 => Put::WentBack(Timestamp(closed.parse().unwrap_or(0))),
+        _ => Put::Fenced,
     })
 }
 

@@ -7,17 +7,17 @@
 
 use super::address::Address;
 use super::fence::Keys;
-use super::session::End;
+use super::session::{ANSWER, End};
 use longpole_proto::road::stream_key;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind,
+};
 use redis::{Value, cmd};
 use std::time::Duration;
 
 /// Nodes that name each other as the one that has a key, before that is held to be a circle.
 const MOVES: usize = 5;
-/// A connection is made within this time.
-const CONNECTED: Duration = Duration::from_secs(2);
 
 /// A node, and a connection to it.
 #[derive(Clone)]
@@ -210,12 +210,16 @@ impl Nodes {
 
 /// Connects to a place.
 async fn connect(address: &Address, at: ConnectionAddr, answer: Duration) -> RedisResult<Node> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECTED))
-        .set_response_timeout(Some(answer));
-    let client = address.client(at.clone())?;
-    let c = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let c = open(&address.client(at.clone())?, answer).await?;
     Ok(Node { name: at.to_string(), at, c })
+}
+
+/// Makes a connection on which an answer may take so long.
+pub async fn open(client: &Client, answer: Duration) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(ANSWER))
+        .set_response_timeout(Some(answer));
+    client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// `host:port` as a redirection has it: an IPv6 address stands without brackets.

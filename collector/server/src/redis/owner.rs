@@ -7,7 +7,7 @@
 //! older token is refused.
 
 use super::Streams;
-use super::fence::{self, Keys, LEASE, Lease, Written};
+use super::fence::{self, Keys, LEASE, Lease, Put};
 use super::id::EntryId;
 use super::lane::{Lane, trimmed};
 use super::nodes::Nodes;
@@ -184,12 +184,12 @@ async fn write(to: &Streams, nodes: &mut Nodes, shard: u32) -> Result<(), End> {
     let Some((token, due)) = lane else { return Ok(()) };
     let trim = trimmed(&to.limits, due.position.low);
     match fence::write(nodes.of(shard), &Keys::of(shard), token, &due, trim).await? {
-        Ok(Written::Done | Written::Before) => {
+        Put::Done => {
             if let Some(lane) = to.state.lanes.all().get_mut(&shard).filter(|l| l.token == token) {
                 lane.written(&due);
             }
         }
-        Err(closed) => {
+        Put::WentBack(closed) => {
             let mut lanes = to.state.lanes.all();
             let whole = lanes.get_mut(&shard).is_none_or(|lane| lane.went_back(closed));
             let closed = closed.0;
@@ -200,7 +200,7 @@ async fn write(to: &Streams, nodes: &mut Nodes, shard: u32) -> Result<(), End> {
                 "Redis lost windows that it had; they are written again"
             );
         }
-        Ok(Written::Fenced) => {
+        Put::Fenced => {
             to.state.figures.fenced.inc();
             lost(to, shard, "another collector");
         }

@@ -3,8 +3,9 @@
 //! does not answer, or does not know, is passed over. Without login: who is a Sentinel's user is not ours.
 
 use super::address::Address;
+use super::nodes::open;
 use super::session::ANSWER;
-use redis::{AsyncConnectionConfig, ConnectionAddr, RedisResult, cmd};
+use redis::{ConnectionAddr, RedisResult, cmd};
 
 /// Port where none is written.
 const PORT: u16 = 26_379;
@@ -55,11 +56,7 @@ impl Sentinels {
         host: &str,
         port: u16,
     ) -> RedisResult<Option<(String, u16)>> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER))
-            .set_response_timeout(Some(ANSWER));
-        let client = address.stranger(address.at(host, port))?;
-        let mut c = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut c = open(&address.stranger(address.at(host, port))?, ANSWER).await?;
         let mut ask = cmd("SENTINEL");
         ask.arg("get-master-addr-by-name").arg(&self.master).query_async(&mut c).await
     }

@@ -108,7 +108,7 @@ async fn begin(to: &Streams, stopped: &watch::Receiver<bool>) -> Result<Infallib
     let server = {
         let mut shown = to.state.shown();
         shown.down = None;
-        shown.leader_at().server
+        shown.leader_at().map(|n| n.server.clone()).unwrap_or_default()
     };
     let nodes = commands.all().len();
     let redis = to.settings.address.shown();

@@ -75,6 +75,11 @@ impl Seen {
     }
 }
 
+/// The clock of a node less ours, nanoseconds; none where nobody has looked yet.
+pub fn ahead(node: Option<&Seen>) -> i64 {
+    node.map_or(0, |n| n.ahead)
+}
+
 /// A stream.
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
@@ -137,7 +142,7 @@ impl State {
         let shown = self.shown();
         let members = shown.members.len();
         let furthest = shown.nodes.iter().map(|n| n.ahead).max_by_key(|a| a.unsigned_abs());
-        let ahead = shown.streams.keys().map(|shard| (*shard, shown.of(*shard).ahead));
+        let ahead = shown.streams.keys().map(|shard| (*shard, ahead(shown.of(*shard))));
         let ahead: BTreeMap<u32, i64> = ahead.collect();
         drop(shown);
         self.figures.members.set(i64::try_from(members).unwrap_or(i64::MAX));
@@ -166,8 +171,8 @@ impl State {
             json!({
                 "shard": shard, "owner": s.owner, "ours": s.ours, "token": s.token,
                 "position": lane.map(|l| l.taken.to_string()), "length": s.length, "gone": s.gone,
-                "lag_seconds": lane.map(|l| l.lag(now, node.ahead)),
-                "node": node.name,
+                "lag_seconds": lane.map(|l| l.lag(now, ahead(node))),
+                "node": node.map(|n| n.name.as_str()),
             })
         };
         json!({
@@ -201,13 +206,13 @@ impl Shown {
     }
 
     /// Who holds a stream.
-    pub fn of(&self, shard: u32) -> Seen {
+    pub fn of(&self, shard: u32) -> Option<&Seen> {
         let node = self.places.0.get(shard as usize).copied();
-        self.nodes.get(node.unwrap_or(self.places.1)).cloned().unwrap_or_default()
+        self.nodes.get(node.unwrap_or(self.places.1))
     }
 
     /// Who holds what the leader keeps.
-    pub fn leader_at(&self) -> Seen {
-        self.nodes.get(self.places.1).cloned().unwrap_or_default()
+    pub fn leader_at(&self) -> Option<&Seen> {
+        self.nodes.get(self.places.1)
     }
 }

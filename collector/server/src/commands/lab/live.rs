@@ -2,16 +2,13 @@
 //! Tables are not made here.
 
 use super::trial::{Run, Said, Trial};
-use crate::commands::{CommandError, diagnose, road};
+use crate::commands::judge::{Judge, limits};
+use crate::commands::{CommandError, road};
 use longpole_core::engine::Settings;
-use longpole_core::engine::analyst::Analyst;
-use longpole_core::engine::conclude::Context;
-use longpole_core::engine::diagnose::diagnosis;
-use longpole_core::engine::history::History;
 use longpole_core::route::Tree;
 use longpole_lab::Fault;
 use longpole_lab::live::Round;
-use longpole_model::signal::{Tally, Timestamp, Window};
+use longpole_model::signal::{Timestamp, Window};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,8 +16,6 @@ use std::time::Duration;
 /// Ends of the two files of a run.
 const RECORDING: &str = "otlp.binpb.zst";
 const LABELS: &str = "labels.json";
-/// Windows kept: a run is judged whole.
-const WHOLE: usize = 100_000;
 /// Seconds of a window: half a minute needs short ones.
 const WIDTH: u64 = 1;
 
@@ -90,26 +85,14 @@ fn kept(labels: &Path, blind: bool) -> Result<Kept, CommandError> {
 
 /// Diagnoses a recorded run as `longpole diagnose --width 1` does: with the two stretches, or blind without.
 pub(super) fn judge(kept: &Kept, tree: &Tree) -> Result<Trial, CommandError> {
-    let blind = kept.run.blind;
-    let limits = diagnose::limits(WIDTH);
-    let stretches = (!blind).then_some(kept.stretches);
+    let limits = limits(WIDTH);
+    let stretches = (!kept.run.blind).then_some(kept.stretches);
     let origin = stretches.map(|(_, w)| w.start).unwrap_or_default();
     let settings = Settings { origin, limits: limits.clone(), ..Settings::default() };
-    let mut analyst = Analyst::new(&limits, tree.clone(), Vec::new(), None);
-    let mut history = History::new(WHOLE, usize::MAX);
-    let engine = road::travel(std::slice::from_ref(&kept.file), settings, true, |engine, w| {
-        if blind {
-            analyst.observe(w, engine.catalog());
-        } else {
-            history.push(w);
-        }
-    })?;
-    if blind {
-        analyst.finish(engine.catalog());
-    }
-    let history = if blind { analyst.history() } else { &history };
-    let spans = history.covers().1.spans.received;
-    let context = Context { declared: &[], target: None, tree, catalog: engine.catalog() };
-    let found = diagnosis(history, stretches, blind.then_some(&analyst), context, Tally::default());
+    let mut judge = Judge::new(&limits, stretches, &[], None, tree);
+    let files = std::slice::from_ref(&kept.file);
+    let engine = road::travel(files, settings, true, |engine, w| judge.take(engine, w))?;
+    let found = judge.judged(&engine);
+    let spans = found.tally.spans.received;
     Ok(Trial { run: kept.run, said: Said::of(&found), spans })
 }

@@ -1,20 +1,16 @@
 //! One run of the simulated shop, diagnosed: recorded, read like any other recording, compared, and held
 //! against what was done to it. Tables and files are not made here.
 
+use crate::commands::judge::{Judge, limits};
 use crate::ingest::otlp::{DecodeLimits, Decoder};
-use longpole_core::engine::analyst::Analyst;
-use longpole_core::engine::conclude::Context;
-use longpole_core::engine::diagnose::diagnosis;
-use longpole_core::engine::history::History;
 use longpole_core::engine::{Engine, Settings};
-use longpole_core::limits::Limits;
 use longpole_core::route::Tree;
 use longpole_lab::{Fault, Options, record};
 use longpole_model::finding::Diagnosis;
-use longpole_model::signal::{SECOND, Tally, Timestamp, Window};
+use longpole_model::signal::{SECOND, Timestamp, Window};
 
-/// Windows kept: a run is judged whole.
-const WHOLE: usize = 100_000;
+/// Seconds of a window.
+const WIDTH: u64 = 10;
 
 /// What is run.
 #[derive(Clone, Copy, Debug)]
@@ -123,36 +119,21 @@ pub(super) fn trial(run: Run, tree: &Tree) -> Trial {
 
 /// Reads encoded requests as a recording is read and diagnoses them.
 fn read(messages: &[Vec<u8>], stretches: Option<(Window, Window)>, tree: &Tree) -> Diagnosis {
-    let limits = Limits { history_windows: WHOLE, history_bytes: usize::MAX, ..Limits::default() };
+    let limits = limits(WIDTH);
     let origin = stretches.map(|(_, w)| w.start).unwrap_or_default();
     let settings = Settings { origin, limits: limits.clone(), ..Settings::default() };
     let mut engine = Engine::new(settings);
-    let mut analyst = Analyst::new(&limits, tree.clone(), Vec::new(), None);
-    let mut history = History::new(WHOLE, usize::MAX);
+    let mut judge = Judge::new(&limits, stretches, &[], None, tree);
     let mut decoder = Decoder::new(&DecodeLimits::default());
-    let blind = stretches.is_none();
-    let mut take = |engine: &Engine, window| {
-        if blind {
-            analyst.observe(window, engine.catalog());
-        } else {
-            history.push(window);
-        }
-    };
     for message in messages {
         // The lab's own requests are well-formed; one that were not would be missing in the verdict.
         let Ok((batch, rejections)) = decoder.decode(message, None, None) else { continue };
         for window in engine.ingest(batch, &rejections, None) {
-            take(&engine, window);
+            judge.take(&engine, window);
         }
     }
     for window in engine.finish() {
-        take(&engine, window);
+        judge.take(&engine, window);
     }
-    if blind {
-        analyst.finish(engine.catalog());
-    }
-    let history = if blind { analyst.history() } else { &history };
-    let catalog = engine.catalog();
-    let context = Context { declared: &[], target: None, tree, catalog };
-    diagnosis(history, stretches, blind.then_some(&analyst), context, Tally::default())
+    judge.judged(&engine)
 }

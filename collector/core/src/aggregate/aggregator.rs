@@ -11,6 +11,7 @@ mod record;
 pub use held::Held;
 
 use super::clock::Clock;
+use super::codes::Ranks;
 use super::group::Scratch;
 use super::partition::Partition;
 use super::segment::Evaluator;
@@ -50,6 +51,8 @@ pub struct Aggregator {
     clock: Clock,
     /// The catalog's RED rows, by id.
     names: Vec<RedRow>,
+    /// Their order, as of the last window that was closed.
+    ranks: Ranks,
     /// Open spans that one partition of this shard may hold.
     budget: usize,
     partitions: Vec<Partition>,
@@ -84,6 +87,7 @@ impl Aggregator {
             shards,
             clock: Clock::new(limits, origin),
             names: Vec::new(),
+            ranks: Ranks::default(),
             budget: limits.open_spans / PARTITIONS / shards.max(1) as usize,
             partitions: (0..PARTITIONS).map(|_| Partition::default()).collect(),
             scratch: Scratch::default(),
@@ -114,7 +118,7 @@ impl Aggregator {
         shown: impl Iterator<Item = &'a Shown>,
         told: Timestamp,
     ) {
-        self.names = rows.to_vec();
+        (self.names, self.ranks) = (rows.to_vec(), Ranks::default());
         (self.step, self.closed, self.told) = (step, closed, told);
         self.clock.advance(Timestamp(step * STEP));
         self.series = SeriesTable::resume(shown);
@@ -256,7 +260,8 @@ impl Aggregator {
     fn summary(&mut self, window: OpenWindow) -> WindowSummary {
         let mut tally = std::mem::take(&mut self.tally);
         tally.overflow_rows += std::mem::take(&mut self.windows.overflow_rows);
-        window.close(std::mem::take(&mut self.late), tally, &self.names)
+        self.ranks.follow(&self.names);
+        window.close(std::mem::take(&mut self.late), tally, &self.ranks)
     }
 
     /// What is not closed yet of what totals are made of: RED of all open windows and of late spans, what

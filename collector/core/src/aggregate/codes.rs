@@ -1,10 +1,59 @@
 //! Keys of profile rows while a window is open: packed into words, so that hashing one is two
 //! multiplications.
 //!
-//! They never leave the aggregator; a closing window turns them back into keys.
+//! They never leave the aggregator; a closing window turns them back into keys, in whose order it sorts them as
+//! plain integers ([`Ranks`]).
 
 use crate::catalog::{RedId, RedRow};
 use longpole_model::signal::{Category, EntryKey, OperationId, RedKey, Scope, SiteKey, VersionId};
+
+/// Which place each RED id has among all in the order of their keys.
+#[derive(Clone, Debug, Default)]
+pub struct Ranks {
+    /// By id.
+    rank: Vec<u32>,
+    /// Ids and keys by rank.
+    sorted: Vec<(RedId, RedKey)>,
+}
+
+impl Ranks {
+    /// Of all rows of a catalog.
+    pub fn new(names: &[RedRow]) -> Self {
+        let mut ranks = Self::default();
+        ranks.follow(names);
+        ranks
+    }
+
+    /// Takes in what the catalog has more.
+    pub fn follow(&mut self, names: &[RedRow]) {
+        if self.rank.len() == names.len() {
+            return;
+        }
+        self.sorted.clear();
+        self.sorted.extend((0u32..).map(RedId).zip(names.iter().map(|row| row.key)));
+        let word = |key: &RedKey| u64::from(key.operation.0) << 32 | u64::from(key.version.0);
+        self.sorted.sort_unstable_by_key(|(id, key)| (word(key), *id));
+        self.rank.resize(names.len(), 0);
+        for (rank, (id, _)) in (0u32..).zip(&self.sorted) {
+            self.rank[id.0 as usize] = rank;
+        }
+    }
+
+    /// Ids and keys, in the order of the keys.
+    pub fn sorted(&self) -> impl Iterator<Item = (RedId, RedKey)> {
+        self.sorted.iter().copied()
+    }
+
+    /// Behind all others where the catalog does not have it.
+    fn of(&self, red: u64) -> u64 {
+        self.rank.get(red as usize).map_or(u64::from(u32::MAX), |rank| u64::from(*rank))
+    }
+
+    fn key(&self, rank: u64) -> RedKey {
+        let nobody = RedKey { operation: OperationId::NONE, version: VersionId::NONE };
+        self.sorted.get(rank as usize).map_or(nobody, |(_, key)| *key)
+    }
+}
 
 /// An [`EntryKey`]: RED id, scope, outcome, band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +75,8 @@ pub struct PathCode {
 }
 
 const ENTRY_BITS: u32 = 40;
+/// Bits of the order of a site.
+const SITE_BITS: u32 = 72;
 const TRACE: u64 = 1 << 7;
 const FAILED: u64 = 1 << 6;
 
@@ -44,15 +95,21 @@ impl EntryCode {
         Self(self.0 | TRACE)
     }
 
-    pub fn key(self, names: &[RedRow]) -> EntryKey {
-        let nobody = RedKey { operation: OperationId::NONE, version: VersionId::NONE };
-        let red = names.get((self.0 >> 8) as usize).map_or(nobody, |r| r.key);
+    /// A number of 40 bits that is less where its key is: scope, rank, outcome, band.
+    pub fn order(self, ranks: &Ranks) -> u64 {
+        let segment = u64::from(self.0 & TRACE == 0);
+        segment << 39 | ranks.of(self.0 >> 8) << 7 | self.0 & (FAILED | 63)
+    }
+
+    /// The key of an [`Self::order`].
+    pub fn key_of(order: u64, ranks: &Ranks) -> EntryKey {
+        let RedKey { operation, version } = ranks.key(order >> 7 & u64::from(u32::MAX));
         EntryKey {
-            scope: if self.0 & TRACE == 0 { Scope::Segment } else { Scope::Trace },
-            operation: red.operation,
-            version: red.version,
-            failed: self.0 & FAILED != 0,
-            band: (self.0 & 63) as u8,
+            scope: if order >> 39 == 0 { Scope::Trace } else { Scope::Segment },
+            operation,
+            version,
+            failed: order & FAILED != 0,
+            band: (order & 63) as u8,
         }
     }
 }
@@ -78,6 +135,16 @@ impl SiteCode {
         site(self.sides, self.category)
     }
 
+    /// A number that is less where its key is.
+    pub fn order(self) -> u128 {
+        u128::from(self.sides) << 8 | u128::from(self.category)
+    }
+
+    /// The key of an [`Self::order`].
+    pub fn key_of(order: u128) -> SiteKey {
+        site((order >> 8) as u64, order as u64 & 0xff)
+    }
+
     /// Whether it is a call to what sends no spans.
     pub fn is_virtual(self) -> bool {
         self.key().category.is_virtual()
@@ -99,8 +166,15 @@ impl PathCode {
         Self { sides: nobody, rest: self.rest }
     }
 
-    pub fn key(self, names: &[RedRow]) -> (EntryKey, SiteKey) {
-        (self.entry().key(names), site(self.sides, self.rest >> ENTRY_BITS))
+    /// A number that is less where its key is: the entry's, then the site's.
+    pub fn order(self, ranks: &Ranks) -> u128 {
+        let site = SiteCode { sides: self.sides, category: self.rest >> ENTRY_BITS };
+        u128::from(self.entry().order(ranks)) << SITE_BITS | site.order()
+    }
+
+    /// The key of an [`Self::order`].
+    pub fn key_of(order: u128, ranks: &Ranks) -> (EntryKey, SiteKey) {
+        (EntryCode::key_of((order >> SITE_BITS) as u64, ranks), SiteCode::key_of(order))
     }
 }
 
@@ -108,27 +182,67 @@ impl PathCode {
 mod tests {
     use super::*;
 
+    fn red(operation: u32, version: u32) -> RedKey {
+        RedKey { operation: OperationId(operation), version: VersionId(version) }
+    }
+
+    fn names() -> Vec<RedRow> {
+        let keys = [red(7, 8), red(2, 9), red(7, 1), red(0, 3), red(9, 0)];
+        keys.map(|key| RedRow { key, service: 0 }).to_vec()
+    }
+
     #[test]
     fn packing_loses_nothing() {
-        let red = |n| RedKey { operation: OperationId(n), version: VersionId(n + 1) };
-        let names: Vec<RedRow> = (0..9).map(|n| RedRow { key: red(n), service: 0 }).collect();
+        let ranks = Ranks::new(&names());
         for category in Category::ALL {
             for (scope, failed, band) in
                 [(Scope::Trace, true, 63), (Scope::Segment, false, 0), (Scope::Segment, true, 17)]
             {
-                let entry = EntryCode::new(RedId(7), scope, failed, band);
+                let entry = EntryCode::new(RedId(0), scope, failed, band);
                 let (operation, version) = (OperationId(7), VersionId(8));
                 let want = EntryKey { scope, operation, version, failed, band };
-                assert_eq!(entry.key(&names), want);
+                let entry_of = |code: EntryCode| EntryCode::key_of(code.order(&ranks), &ranks);
+                assert_eq!(entry_of(entry), want);
                 let peer = OperationId::NONE;
                 let site = SiteKey { operation: OperationId(3), peer, category };
                 let path = PathCode::new(entry, SiteCode::new(site));
-                assert_eq!(path.key(&names), (want, site));
+                let path_of = |code: PathCode| PathCode::key_of(code.order(&ranks), &ranks);
+                assert_eq!(path_of(path), (want, site));
                 assert_eq!(SiteCode::new(site).key(), site);
-                assert_eq!(path.folded().key(&names).1.operation, OperationId::NONE);
+                assert_eq!(SiteCode::key_of(SiteCode::new(site).order()), site);
+                assert_eq!(path_of(path.folded()).1.operation, OperationId::NONE);
                 assert_eq!(path.folded().entry(), entry);
-                assert_eq!(entry.of_trace().key(&names).scope, Scope::Trace);
+                assert_eq!(entry_of(entry.of_trace()).scope, Scope::Trace);
             }
         }
+        let stranger = EntryCode::new(RedId(99), Scope::Trace, false, 1).order(&ranks);
+        assert_eq!(EntryCode::key_of(stranger, &ranks).operation, OperationId::NONE);
+    }
+
+    #[test]
+    fn packed_rows_sort_as_their_keys_do() {
+        let mut ranks = Ranks::default();
+        ranks.follow(&names()[..2]);
+        ranks.follow(&names());
+        let mut orders = Vec::new();
+        for id in (0..5).map(RedId) {
+            for (scope, failed, band) in
+                [(Scope::Trace, true, 3), (Scope::Segment, false, 9), (Scope::Segment, true, 2)]
+            {
+                for (operation, peer) in [(4, 1), (1, 4), (4, u32::MAX)] {
+                    let (operation, peer) = (OperationId(operation), OperationId(peer));
+                    for category in [Category::Payload, Category::Own] {
+                        let site = SiteCode::new(SiteKey { operation, peer, category });
+                        let entry = EntryCode::new(id, scope, failed, band);
+                        orders.push(PathCode::new(entry, site).order(&ranks));
+                    }
+                }
+            }
+        }
+        orders.sort_unstable();
+        let keys: Vec<_> = orders.iter().map(|o| PathCode::key_of(*o, &ranks)).collect();
+        assert!(keys.is_sorted_by(|a, b| a < b));
+        let reds: Vec<RedKey> = ranks.sorted().map(|(_, key)| key).collect();
+        assert!(reds.is_sorted_by(|a, b| a < b));
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Sorted only once, when the window closes.
 
-use super::codes::{EntryCode, PathCode, SiteCode};
+use super::codes::{EntryCode, PathCode, Ranks, SiteCode};
 use super::segment::Call;
-use crate::catalog::{RedId, RedRow};
+use crate::catalog::RedId;
 use crate::hash::IdHash;
 use longpole_model::signal::{
     Counters, EdgeCounters, EdgeKey, EdgeSummary, EntryValue, FaultKey, OVERFLOW_NAME, OperationId,
@@ -58,12 +58,15 @@ impl RedTable {
     }
 
     /// Sorted rows.
-    pub fn into_rows(mut self, names: &[RedRow]) -> Vec<(RedKey, RedSummary)> {
-        let places = self.places.iter().zip(names);
-        sorted(places.filter_map(|(place, name)| {
-            let row = self.rows.get_mut(place.checked_sub(1)? as usize)?;
-            Some((name.key, std::mem::take(row)))
-        }))
+    pub fn into_rows(mut self, ranks: &Ranks) -> Vec<(RedKey, RedSummary)> {
+        let mut rows = Vec::with_capacity(self.rows.len());
+        if !self.rows.is_empty() {
+            rows.extend(ranks.sorted().filter_map(|(id, key)| {
+                let place = self.places.get(id.0 as usize)?.checked_sub(1)?;
+                Some((key, std::mem::take(self.rows.get_mut(place as usize)?)))
+            }));
+        }
+        rows
     }
 }
 
@@ -73,6 +76,14 @@ fn sorted<K: Ord + Copy, V>(rows: impl Iterator<Item = (K, V)>) -> Vec<(K, V)> {
         rows.sort_unstable_by_key(|(k, _)| *k);
     }
     rows
+}
+
+/// Rows sorted by a number that stands for their key, then given the key.
+fn in_order<O: Ord + Copy, K, V>(
+    rows: impl Iterator<Item = (O, V)>,
+    key: impl Fn(O) -> K,
+) -> Vec<(K, V)> {
+    sorted(rows).into_iter().map(|(order, value)| (key(order), value)).collect()
 }
 
 /// Everything that one window gathers.
@@ -247,7 +258,7 @@ impl OpenWindow {
     }
 
     /// Closes the window.
-    pub fn close(self, late: RedTable, tally: Tally, names: &[RedRow]) -> WindowSummary {
+    pub fn close(self, late: RedTable, tally: Tally, ranks: &Ranks) -> WindowSummary {
         let by_operation = self.faults.into_iter().flat_map(|(operation, errors)| {
             errors.into_iter().map(move |(error, n)| (FaultKey { operation, error }, n))
         });
@@ -255,11 +266,15 @@ impl OpenWindow {
         faults.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         WindowSummary {
             window: self.window,
-            red: self.red.into_rows(names),
-            late: late.into_rows(names),
-            entries: sorted(self.entries.into_iter().map(|(k, v)| (k.key(names), v))),
-            paths: sorted(self.paths.into_iter().map(|(k, v)| (k.key(names), v))),
-            sites: sorted(self.sites.into_iter().map(|(k, v)| (k.key(), v))),
+            red: self.red.into_rows(ranks),
+            late: late.into_rows(ranks),
+            entries: in_order(self.entries.into_iter().map(|(k, v)| (k.order(ranks), v)), |o| {
+                EntryCode::key_of(o, ranks)
+            }),
+            paths: in_order(self.paths.into_iter().map(|(k, v)| (k.order(ranks), v)), |o| {
+                PathCode::key_of(o, ranks)
+            }),
+            sites: in_order(self.sites.into_iter().map(|(k, v)| (k.order(), v)), SiteCode::key_of),
             edges: sorted(self.edges.into_iter()),
             series: sorted(self.series.into_iter()),
             faults,

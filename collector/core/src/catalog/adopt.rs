@@ -51,19 +51,25 @@ impl Interner {
         let folded = folded.fold(summary.tally.overflow_spans, u64::saturating_add);
         summary.tally.overflow_spans = folded;
 
-        summary.red = renamed(summary.red, |key| *key = to.red(*key), RedSummary::absorb);
-        summary.late = renamed(summary.late, |key| *key = to.red(*key), RedSummary::absorb);
+        summary.red =
+            renamed(summary.red, |key| *key = to.red(*key), |a: &mut RedSummary, b| a.merge(&b));
+        summary.late =
+            renamed(summary.late, |key| *key = to.red(*key), |a: &mut RedSummary, b| a.merge(&b));
         let add = |a: &mut EntryValue, b| a.merge(&b);
         summary.entries = renamed(summary.entries, |key| *key = to.entry(*key), add);
         let path = |(entry, site): &mut (EntryKey, SiteKey)| {
             (*entry, *site) = (to.entry(*entry), to.site(*site));
         };
         summary.paths = renamed(summary.paths, path, |a: &mut PathValue, b| a.merge(&b));
-        summary.sites = renamed(summary.sites, |key| *key = to.site(*key), SiteSummary::absorb);
+        summary.sites = renamed(
+            summary.sites,
+            |key| *key = to.site(*key),
+            |a: &mut SiteSummary, b| a.merge(&b),
+        );
         let edge = |key: &mut EdgeKey| {
             (key.caller, key.callee) = (to.operation(key.caller), to.operation(key.callee));
         };
-        summary.edges = renamed(summary.edges, edge, EdgeSummary::absorb);
+        summary.edges = renamed(summary.edges, edge, |a: &mut EdgeSummary, b| a.merge(&b));
         let fault = |key: &mut FaultKey| {
             key.operation = to.operation(key.operation);
         };

@@ -17,7 +17,7 @@ pub struct Counts {
 impl Counts {
     /// What a sketch holds.
     pub fn of(sketch: &Sketch) -> Self {
-        let (mut rows, mut total) = (Vec::new(), 0.0);
+        let (mut rows, mut total) = (Vec::with_capacity(sketch.most_buckets()), 0.0);
         sketch.for_each(|id, weight| {
             let spans = weight as f64 / 65_536.0;
             total += spans;
@@ -34,7 +34,6 @@ impl Counts {
     /// Adds another distribution.
     pub fn merge(&mut self, other: &Self) {
         merge_rows(&mut self.rows, &other.rows, |mine, theirs| *mine += *theirs);
-        self.rows.shrink_to_fit();
         self.total += other.total;
     }
 

@@ -39,7 +39,8 @@ impl Placebo {
         let p = halves[0].share_above(limit);
         let upper = (p + 2.0 * (p * (1.0 - p) / n[0] as f64).sqrt()).clamp(1e-3, 0.5);
         let slow = (halves[1].share_above(limit) * n[1] as f64).round() as u64;
-        if binomial_tail(n[1], slow, upper) < ALARM {
+        // Not above what is expected: one in two would be, and the tail is dear.
+        if slow as f64 > upper * n[1] as f64 && binomial_tail(n[1], slow, upper) < ALARM {
             self.alarms += 1;
         }
     }

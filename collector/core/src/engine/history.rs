@@ -49,7 +49,7 @@ impl Kept {
         // The placebo's halves have been compared: as one they take less.
         for (_, red) in &mut summary.red {
             let [whole, other] = &mut red.halves;
-            whole.merge(&std::mem::take(other));
+            whole.absorb(std::mem::take(other));
         }
         Self { bytes: summary.heap_bytes(), summary }
     }
@@ -100,8 +100,9 @@ impl History {
     /// Adds the next window.
     pub fn push(&mut self, summary: WindowSummary) {
         self.windows += 1;
-        self.count(&summary);
+        // Halves that are one have fewer buckets to count.
         let kept = Kept::new(summary);
+        self.count(&kept.summary);
         self.bytes += kept.bytes;
         self.fine.push_back(kept);
         while self.fine.len() > self.keep || self.bytes > self.budget && self.fine.len() > LEAST {

@@ -62,13 +62,26 @@ impl Classic {
     /// Adds what a sketch holds.
     #[inline]
     pub fn add(&mut self, sketch: &Sketch) {
+        // Buckets come in order, many between the same bounds.
+        let (mut at, mut between) = (0, 0u64);
+        let mut sum = 0u128;
         sketch.for_each(|id, n| {
             let place = PLACES.get(usize::from(id)).copied().unwrap_or_default();
-            if let Some(count) = self.counts.get_mut(usize::from(place)) {
-                *count = count.saturating_add(n);
+            if place != at {
+                self.count(at, between);
+                (at, between) = (place, 0);
             }
-            self.sum += u128::from(bucket_middle(id)) * u128::from(n);
+            between = between.saturating_add(n);
+            sum += u128::from(bucket_middle(id)) * u128::from(n);
         });
+        self.count(at, between);
+        self.sum += sum;
+    }
+
+    fn count(&mut self, place: u8, n: u64) {
+        if let Some(count) = self.counts.get_mut(usize::from(place)) {
+            *count = count.saturating_add(n);
+        }
     }
 
     /// Adds another distribution.

@@ -36,11 +36,13 @@ impl EdgeSummary {
         self.callee.merge(&other.callee);
     }
 
-    /// The same of a summary that may be taken.
-    pub fn absorb(&mut self, other: Self) {
-        self.weight = self.weight.saturating_add(other.weight);
-        self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
-        self.caller.absorb(other.caller);
-        self.callee.absorb(other.callee);
+    /// The same of summaries that may be taken.
+    pub fn join(&mut self, others: &mut [Self]) {
+        for other in &*others {
+            self.weight = self.weight.saturating_add(other.weight);
+            self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
+        }
+        self.caller.join(others.iter_mut().map(|o| &mut o.caller));
+        self.callee.join(others.iter_mut().map(|o| &mut o.callee));
     }
 }

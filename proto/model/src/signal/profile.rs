@@ -4,6 +4,7 @@
 
 use super::{OperationId, VersionId};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// Where time is spent, as far as a span shows it. CPU, lock, disk and pool are *kinds*, decided
 /// later with evidence.
@@ -79,7 +80,7 @@ impl Category {
 /// A place where time is spent. For [`Category::Gap`], [`Category::Queue`] and [`Category::Callee`]
 /// `operation` is the caller's side and `peer` the callee's, for [`Category::Serial`] the earlier call and
 /// the later one; else `peer` is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SiteKey {
     /// The operation whose span shows it.
     pub operation: OperationId,
@@ -87,6 +88,24 @@ pub struct SiteKey {
     pub peer: OperationId,
     /// What the span shows.
     pub category: Category,
+}
+
+/// By operation, peer, category: as one number, since hundreds of thousands are compared in a window.
+impl Ord for SiteKey {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let word = |k: &Self| {
+            u128::from(k.operation.0) << 40 | u128::from(k.peer.0) << 8 | k.category as u128
+        };
+        word(self).cmp(&word(other))
+    }
+}
+
+impl PartialOrd for SiteKey {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// What a profile row covers.
@@ -101,7 +120,7 @@ pub enum Scope {
 }
 
 /// The entry operation side of a profile row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EntryKey {
     /// Whole traces or segments.
     pub scope: Scope,
@@ -113,6 +132,25 @@ pub struct EntryKey {
     pub failed: bool,
     /// log2 band of the entry's duration: `floor(log2(max(ns, 1)))`, 0 to 63.
     pub band: u8,
+}
+
+/// By scope, operation, version, outcome, band: as one number, since hundreds of thousands are compared in a window.
+impl Ord for EntryKey {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let word = |k: &Self| {
+            let id = u128::from(k.operation.0) << 32 | u128::from(k.version.0);
+            (k.scope as u128) << 73 | id << 9 | u128::from(k.failed) << 8 | u128::from(k.band)
+        };
+        word(self).cmp(&word(other))
+    }
+}
+
+impl PartialOrd for EntryKey {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// How many entries a key saw and how long they took.
@@ -158,4 +196,39 @@ impl PathValue {
 /// The log2 band of a duration.
 pub fn band_of(duration_ns: u64) -> u8 {
     (63 - duration_ns.max(1).leading_zeros()) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// One number says what the fields say one by one.
+        #[test]
+        fn keys_sort_by_their_fields(
+            a in (0..2u8, 0..4u32, 0..4u32, any::<bool>(), any::<u8>(), 0..10usize),
+            b in (0..2u8, 0..4u32, 0..4u32, any::<bool>(), any::<u8>(), 0..10usize),
+        ) {
+            let far = |n: u32| if n == 3 { u32::MAX } else { n };
+            let entry = |(scope, operation, version, failed, band, _)| EntryKey {
+                scope: if scope == 0 { Scope::Trace } else { Scope::Segment },
+                operation: OperationId(far(operation)),
+                version: VersionId(far(version)),
+                failed,
+                band,
+            };
+            let site = |(_, operation, peer, _, _, category): (u8, u32, u32, bool, u8, usize)| SiteKey {
+                operation: OperationId(far(operation)),
+                peer: OperationId(far(peer)),
+                category: Category::ALL[category],
+            };
+            let fields = |k: EntryKey| (k.scope, k.operation, k.version, k.failed, k.band);
+            let (x, y) = (entry(a), entry(b));
+            prop_assert_eq!(x.cmp(&y), fields(x).cmp(&fields(y)));
+            let fields = |k: SiteKey| (k.operation, k.peer, k.category);
+            let (x, y) = (site(a), site(b));
+            prop_assert_eq!(x.cmp(&y), fields(x).cmp(&fields(y)));
+        }
+    }
 }

@@ -21,6 +21,8 @@ pub use wire::BadSketch;
 /// Bits of a weight behind the point.
 const ONE_BITS: u32 = 16;
 const FRACTION: u64 = (1 << ONE_BITS) - 1;
+/// Cells that are brought together in one go.
+const JOINED: usize = 256;
 
 /// A mergeable distribution of durations.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +82,36 @@ impl Sketch {
         }
     }
 
+    /// Adds others and takes their memory: what is small of all of them in one go, instead of making each sum on the
+    /// way.
+    pub fn join<'a>(&mut self, others: impl Iterator<Item = &'a mut Self>) {
+        let (mut cells, mut len) = ([0; JOINED], 0);
+        let mut gather = |of: &[few::Cell]| {
+            let free = cells.get_mut(len..len + of.len());
+            free.map(|free| {
+                free.copy_from_slice(of);
+                len += of.len();
+            })
+        };
+        for other in others {
+            if other.0.cells().and_then(&mut gather).is_none() {
+                self.absorb(std::mem::take(other));
+            }
+        }
+        let own = self.0.cells().and_then(&mut gather).is_some();
+        let cells = cells.get_mut(..len).unwrap_or_default();
+        let (len, whole) = few::combine(cells);
+        let cells = cells.get(..len).unwrap_or_default();
+        if own && whole {
+            self.0 = Form::of(cells);
+            return;
+        }
+        if own {
+            *self = Self::default();
+        }
+        cells.iter().for_each(|c| self.add(few::id(*c), few::count(*c) << ONE_BITS));
+    }
+
     /// Adds cells to cells in one walk over both; `false` when that is not what they are.
     fn unite(&mut self, other: &Self) -> bool {
         let (Some(mine), Some(theirs)) = (self.0.cells(), other.0.cells()) else { return false };
@@ -104,6 +136,11 @@ impl Sketch {
     /// Bytes held beside the sketch itself.
     pub fn heap_bytes(&self) -> usize {
         self.0.heap_bytes()
+    }
+
+    /// Non-empty buckets at most, for who makes room for them.
+    pub fn most_buckets(&self) -> usize {
+        self.0.most_buckets()
     }
 
     /// Non-empty buckets, ascending: (bucket id, 16.16 weight).

@@ -79,19 +79,21 @@ impl RedSummary {
         }
     }
 
-    /// The same of a summary that may be taken.
-    pub fn absorb(&mut self, other: Self) {
-        self.spans = self.spans.saturating_add(other.spans);
-        self.failed = self.failed.saturating_add(other.failed);
-        self.weight = self.weight.saturating_add(other.weight);
-        self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
-        for (mine, theirs) in self.halves.iter_mut().zip(other.halves) {
-            mine.absorb(theirs);
+    /// The same of summaries that may be taken.
+    pub fn join(&mut self, others: &mut [Self]) {
+        for other in &mut *others {
+            self.spans = self.spans.saturating_add(other.spans);
+            self.failed = self.failed.saturating_add(other.failed);
+            self.weight = self.weight.saturating_add(other.weight);
+            self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
+            if self.exemplars.is_empty() {
+                std::mem::swap(&mut self.exemplars, &mut other.exemplars);
+            } else {
+                other.exemplars.iter().for_each(|e| self.offer(*e));
+            }
         }
-        if self.exemplars.is_empty() {
-            self.exemplars = other.exemplars;
-        } else {
-            other.exemplars.into_iter().for_each(|e| self.offer(e));
+        for (half, mine) in self.halves.iter_mut().enumerate() {
+            mine.join(others.iter_mut().map(|o| &mut o.halves[half]));
         }
     }
 
@@ -136,11 +138,13 @@ impl SiteSummary {
         self.durations.merge(&other.durations);
     }
 
-    /// The same of a summary that may be taken.
-    pub fn absorb(&mut self, other: Self) {
-        self.visits = self.visits.saturating_add(other.visits);
-        self.failed = self.failed.saturating_add(other.failed);
-        self.durations.absorb(other.durations);
+    /// The same of summaries that may be taken.
+    pub fn join(&mut self, others: &mut [Self]) {
+        for other in &*others {
+            self.visits = self.visits.saturating_add(other.visits);
+            self.failed = self.failed.saturating_add(other.failed);
+        }
+        self.durations.join(others.iter_mut().map(|o| &mut o.durations));
     }
 }
 

@@ -5,6 +5,7 @@
 //! windows together. Only what is needed where the log before that place is to be let go soon.
 
 use super::Aggregator;
+use crate::aggregate::codes::Ranks;
 use crate::aggregate::open::OpenSpan;
 use crate::aggregate::tables::{OpenWindow, RedTable, Sizes};
 use longpole_model::signal::{Tally, Timestamp, TraceHash, WindowSummary};
@@ -53,16 +54,16 @@ impl Aggregator {
             held.evaluated.extend(partition.evaluated());
         }
         // Counters and late spans go with the window that closes next, whether it is open or not.
+        let ranks = Ranks::new(&self.names);
         let next = self.clock.window_of(self.closed);
         let (late, tally) = (self.late.clone(), self.counters());
         let mut open = self.windows.iter().peekable();
         let first = open.next_if(|w| w.window.start <= next.start).cloned();
         if first.is_some() || late.len() > 0 || tally != Tally::default() {
             let first = first.unwrap_or_else(|| OpenWindow::new(next, Sizes::default()));
-            held.windows.push(first.close(late, tally, &self.names));
+            held.windows.push(first.close(late, tally, &ranks));
         }
-        let part =
-            |w: &OpenWindow| w.clone().close(RedTable::default(), Tally::default(), &self.names);
+        let part = |w: &OpenWindow| w.clone().close(RedTable::default(), Tally::default(), &ranks);
         held.windows.extend(open.map(part));
         Some(held)
     }

@@ -52,6 +52,29 @@ pub fn add(cells: &mut [Cell], bucket: u16, n: u64) -> Added {
     }
 }
 
+/// Brings cells of one bucket together, in place; gives back how many there are now, ascending, and whether each
+/// bucket has one: a count that one cell cannot hold stays in several.
+pub fn combine(cells: &mut [Cell]) -> (usize, bool) {
+    cells.sort_unstable();
+    let (mut len, mut whole) = (0, true);
+    for i in 0..cells.len() {
+        let cell = cells[i];
+        match cells.get_mut(..len).and_then(<[Cell]>::last_mut) {
+            Some(last) if id(*last) == id(cell) => {
+                if count(*last) + count(cell) <= MOST {
+                    *last += cell & MOST as u32;
+                    continue;
+                }
+                whole = false;
+            }
+            _ => {}
+        }
+        cells[len] = cell;
+        len += 1;
+    }
+    (len, whole)
+}
+
 /// The cells of both, in `N` words that have room for them; `None` when a count has none.
 pub fn union<const N: usize>(mut a: &[Cell], mut b: &[Cell]) -> Option<([Cell; N], usize)> {
     let (mut out, mut len) = ([0; N], 0);

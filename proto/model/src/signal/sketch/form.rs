@@ -145,6 +145,16 @@ impl Form {
         }
     }
 
+    /// Non-empty buckets at most.
+    pub fn most_buckets(&self) -> usize {
+        match self {
+            Self::Inline(_) => INLINE,
+            Self::Few(cells) => cells.len(),
+            Self::Weighed(rows) => rows.0.len(),
+            Self::Paged(paged) => paged.buckets(),
+        }
+    }
+
     /// Bytes held beside the form itself.
     pub fn heap_bytes(&self) -> usize {
         match self {

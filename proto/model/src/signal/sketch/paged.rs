@@ -98,6 +98,19 @@ impl Paged {
         }
     }
 
+    /// Non-empty buckets.
+    pub fn buckets(&self) -> usize {
+        fn filled<T: Copy + Default + PartialEq>(cells: &[T]) -> usize {
+            cells.iter().filter(|n| **n != T::default()).count()
+        }
+        match &self.cells {
+            Cells::Byte(cells) => filled(cells),
+            Cells::Short(cells) => filled(cells),
+            Cells::Whole(cells) => filled(cells),
+            Cells::Weighted(cells) => filled(cells),
+        }
+    }
+
     pub fn heap_bytes(&self) -> usize {
         match &self.cells {
             Cells::Byte(cells) => cells.capacity(),

@@ -153,7 +153,7 @@ proptest! {
     fn forms_do_not_show(
         lists in prop::collection::vec((1..200u64, prop::collection::vec((0..1_000u64, prop_oneof![
             Just(ONE), Just(ONE), Just(200 * ONE), Just(70_000 * ONE), Just(600_000 * ONE), 1..3 * ONE,
-        ]), 0..150)), 2),
+        ]), 0..150)), 2..9),
     ) {
         let mut plain = std::collections::BTreeMap::new();
         let mut sketches = Vec::new();
@@ -169,14 +169,18 @@ proptest! {
             prop_assert_eq!(Sketch::decode(&sketch.encode()), Ok(sketch.clone()));
             sketches.push(sketch);
         }
-        let [a, b] = &sketches[..] else { unreachable!() };
+        let (first, others) = sketches.split_first().expect("two at least");
         let want: Vec<(u16, u64)> = plain.into_iter().collect();
-        let mut merged = a.clone();
-        merged.merge(b);
+        prop_assert!(want.len() <= sketches.iter().map(Sketch::most_buckets).sum());
+        let (mut merged, mut absorbed) = (first.clone(), first.clone());
+        others.iter().for_each(|b| merged.merge(b));
         prop_assert_eq!(merged.buckets(), want.clone());
-        let mut absorbed = a.clone();
-        absorbed.absorb(b.clone());
-        prop_assert_eq!(absorbed.buckets(), want);
-        prop_assert_eq!(absorbed, merged);
+        others.iter().for_each(|b| absorbed.absorb(b.clone()));
+        prop_assert_eq!(absorbed.buckets(), want.clone());
+        prop_assert_eq!(&absorbed, &merged);
+        let mut joined = first.clone();
+        joined.join(others.to_vec().iter_mut());
+        prop_assert_eq!(joined.buckets(), want);
+        prop_assert_eq!(joined, merged);
     }
 }

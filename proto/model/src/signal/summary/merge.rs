@@ -23,14 +23,15 @@ impl WindowSummary {
             series.push(part.series);
             faults.push(part.faults);
         }
-        out.red = rows::merged(red, RedSummary::absorb);
-        out.late = rows::merged(late, RedSummary::absorb);
-        out.entries = rows::merged(entries, |a, b| EntryValue::merge(a, &b));
-        out.paths = rows::merged(paths, |a, b| PathValue::merge(a, &b));
-        out.sites = rows::merged(sites, SiteSummary::absorb);
-        out.edges = rows::merged(edges, EdgeSummary::absorb);
-        out.series = rows::merged(series, |a, b| SeriesSummary::merge(a, &b));
-        out.faults = rows::merged(faults, |a, b| *a = a.saturating_add(b));
+        out.red = rows::merged(red, RedSummary::join);
+        out.late = rows::merged(late, RedSummary::join);
+        out.entries = rows::merged(entries, |a, all| all.iter().for_each(|b| a.merge(b)));
+        out.paths = rows::merged(paths, |a, all| all.iter().for_each(|b| a.merge(b)));
+        out.sites = rows::merged(sites, SiteSummary::join);
+        out.edges = rows::merged(edges, EdgeSummary::join);
+        out.series = rows::merged(series, |a, all| all.iter().for_each(|b| a.merge(b)));
+        let sum = |a: &mut u64, all: &mut [u64]| all.iter().for_each(|b| *a = a.saturating_add(*b));
+        out.faults = rows::merged(faults, sum);
         out
     }
 

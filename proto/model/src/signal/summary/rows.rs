@@ -8,10 +8,18 @@ pub fn merge<K: Ord + Clone, V: Clone>(
     theirs: &[(K, V)],
     add: impl Fn(&mut V, &V),
 ) {
-    if theirs.is_empty() {
+    let new = news(mine, theirs);
+    if new == 0 {
+        // Nothing moves.
+        let mut rows = mine.iter_mut();
+        for (key, value) in theirs {
+            if let Some((_, mine)) = rows.find(|(k, _)| k == key) {
+                add(mine, value);
+            }
+        }
         return;
     }
-    let mut out = Vec::with_capacity(mine.len().max(theirs.len()));
+    let mut out = Vec::with_capacity(mine.len() + new);
     let mut left = std::mem::take(mine).into_iter().peekable();
     for (key, value) in theirs {
         while let Some(row) = left.next_if(|(k, _)| k < key) {
@@ -29,8 +37,19 @@ pub fn merge<K: Ord + Clone, V: Clone>(
     *mine = out;
 }
 
-/// All lists as one. Each row is moved once, and what it holds is moved or added in place.
-pub fn merged<K: Ord, V>(lists: Vec<Vec<(K, V)>>, add: impl Fn(&mut V, V)) -> Vec<(K, V)> {
+/// Keys of theirs that mine do not have.
+fn news<K: Ord, V>(mine: &[(K, V)], theirs: &[(K, V)]) -> usize {
+    let mut rows = mine.iter().map(|(k, _)| k).peekable();
+    let known = |(key, _): &&(K, V)| {
+        while rows.next_if(|k| *k < key).is_some() {}
+        rows.next_if(|k| *k == key).is_some()
+    };
+    theirs.len() - theirs.iter().filter(known).count()
+}
+
+/// All lists as one. Each row is moved once; `join` adds to a value all others of its key, and may leave anything
+/// behind in them.
+pub fn merged<K: Ord, V>(lists: Vec<Vec<(K, V)>>, join: impl Fn(&mut V, &mut [V])) -> Vec<(K, V)> {
     let mut lists: Vec<Vec<(K, V)>> = lists.into_iter().filter(|l| !l.is_empty()).collect();
     if lists.len() < 2 {
         return lists.pop().unwrap_or_default();
@@ -39,6 +58,7 @@ pub fn merged<K: Ord, V>(lists: Vec<Vec<(K, V)>>, add: impl Fn(&mut V, V)) -> Ve
     let mut out: Vec<(K, V)> = Vec::with_capacity(lists.iter().map(Vec::len).sum());
     let mut lists: Vec<std::vec::IntoIter<(K, V)>> =
         lists.into_iter().map(IntoIterator::into_iter).collect();
+    let mut others = Vec::new();
     while let Some(least) = least(&lists) {
         let Some((key, mut value)) = lists.get_mut(least).and_then(Iterator::next) else { break };
         // The first list that has the least key was found: equal ones lie behind it.
@@ -46,8 +66,12 @@ pub fn merged<K: Ord, V>(lists: Vec<Vec<(K, V)>>, add: impl Fn(&mut V, V)) -> Ve
             if list.as_slice().first().is_some_and(|(k, _)| *k == key)
                 && let Some((_, more)) = list.next()
             {
-                add(&mut value, more);
+                others.push(more);
             }
+        }
+        if !others.is_empty() {
+            join(&mut value, &mut others);
+            others.clear();
         }
         out.push((key, value));
         lists.retain(|l| !l.as_slice().is_empty());

@@ -17,7 +17,7 @@ use super::partition::Partition;
 use super::segment::Evaluator;
 use super::series::{SeriesTable, Shown};
 use super::tables::{OpenWindow, RedTable, Sizes};
-use super::windows::{Sink, Windows};
+use super::windows::{Ahead, Sink, Windows};
 use super::work::Work;
 use crate::catalog::RedRow;
 use crate::hash::IdHash;
@@ -59,6 +59,7 @@ pub struct Aggregator {
     scratch: Scratch,
     open: usize,
     windows: Windows,
+    ahead: Ahead,
     late: RedTable,
     series: SeriesTable,
     evaluator: Evaluator,
@@ -93,6 +94,7 @@ impl Aggregator {
             scratch: Scratch::default(),
             open: 0,
             windows: Windows::new(limits.rows_per_window),
+            ahead: Ahead::default(),
             late: RedTable::default(),
             series: SeriesTable::default(),
             evaluator: Evaluator::default(),
@@ -223,13 +225,15 @@ impl Aggregator {
 
     fn visit(&mut self, partition: usize, flush: bool) {
         let Some(p) = self.partitions.get_mut(partition) else { return };
-        let mut sink = Sink { windows: &mut self.windows, clock: &self.clock };
+        let ahead = &mut self.ahead;
+        let mut sink = Sink { windows: &mut self.windows, clock: &self.clock, ahead };
         let (evaluator, tally, names) = (&mut self.evaluator, &mut self.tally, &self.names);
         let times = (self.limits.settle, self.limits.horizon);
         let (before, was) = (p.len(), p.is_thinned());
         p.visit(self.clock.now(), times, self.budget, flush, &mut self.scratch, |trace| {
             evaluator.evaluate(trace, names, tally, &mut sink);
         });
+        sink.write();
         self.open -= before - p.len();
         self.thinned -= usize::from(was) - usize::from(p.is_thinned());
     }

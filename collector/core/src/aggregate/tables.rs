@@ -148,6 +148,12 @@ impl OpenWindow {
         }
     }
 
+    /// Rows of its paths and sites.
+    #[inline]
+    pub fn profile_rows(&self) -> (usize, usize) {
+        (self.paths.len(), self.sites.len())
+    }
+
     fn rows(&self) -> usize {
         self.paths.len() + self.sites.len() + self.entries.len() + self.edges.len()
     }
@@ -180,6 +186,18 @@ impl OpenWindow {
             self.paths.entry(key.folded()).or_default().merge(&value);
         }
         room
+    }
+
+    /// Reads a path's row. The value means nothing.
+    #[inline]
+    pub fn touch_path(&self, key: PathCode) -> u64 {
+        self.paths.get(&key).map_or(0, |row| row.visits)
+    }
+
+    /// Reads what a visit of a site changes. The value means nothing.
+    #[inline]
+    pub fn touch_site(&self, key: SiteCode, nanos: u64) -> u64 {
+        self.sites.get(&key).map_or(0, |row| row.durations.touch(nanos))
     }
 
     /// Adds one visit of a site.

@@ -12,6 +12,8 @@ use longpole_model::signal::{EdgeKey, EntryValue, PathValue, Timestamp, Window};
 #[derive(Debug)]
 pub struct Windows {
     rows_cap: usize,
+    /// Rows of a table beyond which they are read ahead.
+    near: usize,
     open: Vec<OpenWindow>,
     /// The window asked for last.
     last: usize,
@@ -24,7 +26,14 @@ pub struct Windows {
 impl Windows {
     /// None open yet; each may have `rows_cap` profile rows.
     pub fn new(rows_cap: usize) -> Self {
-        Self { rows_cap, open: Vec::new(), last: 0, sizes: Sizes::default(), overflow_rows: 0 }
+        Self {
+            rows_cap,
+            near: NEAR,
+            open: Vec::new(),
+            last: 0,
+            sizes: Sizes::default(),
+            overflow_rows: 0,
+        }
     }
 
     /// The tables of a window, made when they are new.
@@ -47,6 +56,13 @@ impl Windows {
     pub fn recent(&self, end: Timestamp, clock: &Clock) -> Option<Window> {
         let window = self.open.get(self.last)?.window;
         (window.contains(end) && !clock.is_closed(window)).then_some(window)
+    }
+
+    /// Whether tables are so large that their rows have to come from memory: paths, sites.
+    #[inline]
+    fn far(&self) -> (bool, bool) {
+        let (paths, sites) = self.open.get(self.last).map_or((0, 0), OpenWindow::profile_rows);
+        (paths > self.near, sites > self.near / 4)
     }
 
     /// Takes out the oldest window that begins before `until`.
@@ -72,12 +88,35 @@ impl Windows {
     }
 }
 
+/// Rows on their way into windows: their places are read first, many at a time, and then written. One after the
+/// other, each would wait for its place to come from memory.
+#[derive(Debug, Default)]
+pub struct Ahead {
+    paths: Vec<(Window, PathCode, PathValue)>,
+    sites: Vec<(Window, SiteCode, Visit)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Visit {
+    nanos: u64,
+    weight: u64,
+    failed: bool,
+}
+
+/// So many rows of a kind are on their way at most: what was read must still be near when it is written.
+const AHEAD: usize = 64;
+/// Rows of a table that a core's own cache holds; sites hold sketches, so four times fewer of them. Reading ahead
+/// what is near costs more than it saves.
+const NEAR: usize = 20_000;
+
 /// Sends rows of an evaluated trace to the window of their entry's end, or to the oldest open one.
 pub struct Sink<'a> {
     /// Where they go.
     pub windows: &'a mut Windows,
     /// Which windows are closed.
     pub clock: &'a Clock,
+    /// What is on its way; nothing behind the last [`Sink::write`].
+    pub ahead: &'a mut Ahead,
 }
 
 impl Sink<'_> {
@@ -85,14 +124,54 @@ impl Sink<'_> {
     /// tells whether the row was kept.
     #[inline]
     fn put(&mut self, end: Timestamp, add: impl FnOnce(&mut OpenWindow, usize) -> bool) {
+        self.put_into(self.window(end), add);
+    }
+
+    /// The window for rows of an entry that ended at `end`.
+    #[inline]
+    fn window(&self, end: Timestamp) -> Window {
         let end = end.min(self.clock.now());
-        let window = self.windows.recent(end, self.clock).unwrap_or_else(|| {
+        self.windows.recent(end, self.clock).unwrap_or_else(|| {
             let window = self.clock.window_of(end);
             if self.clock.is_closed(window) { self.clock.oldest_open() } else { window }
-        });
+        })
+    }
+
+    #[inline]
+    fn put_into(&mut self, window: Window, add: impl FnOnce(&mut OpenWindow, usize) -> bool) {
         let cap = self.windows.rows_cap;
         let kept = add(self.windows.at(window), cap);
         self.windows.overflow_rows += u64::from(!kept);
+    }
+
+    /// Writes what is on its way.
+    pub fn write(&mut self) {
+        self.write_paths();
+        self.write_sites();
+    }
+
+    fn write_paths(&mut self) {
+        let mut rows = std::mem::take(&mut self.ahead.paths);
+        let read = |sum, (window, key, _): &(Window, PathCode, PathValue)| {
+            sum ^ self.windows.at(*window).touch_path(*key)
+        };
+        std::hint::black_box(rows.iter().fold(0, read));
+        for (window, key, value) in rows.drain(..) {
+            self.put_into(window, |w, cap| w.path(cap, key, value));
+        }
+        self.ahead.paths = rows;
+    }
+
+    fn write_sites(&mut self) {
+        let mut rows = std::mem::take(&mut self.ahead.sites);
+        let read = |sum, (window, key, visit): &(Window, SiteCode, Visit)| {
+            sum ^ self.windows.at(*window).touch_site(*key, visit.nanos)
+        };
+        std::hint::black_box(rows.iter().fold(0, read));
+        for (window, key, Visit { nanos, weight, failed }) in rows.drain(..) {
+            self.put_into(window, |w, cap| w.site(cap, key, nanos, weight, failed));
+        }
+        self.ahead.sites = rows;
     }
 }
 
@@ -104,16 +183,91 @@ impl Rows for Sink<'_> {
 
     #[inline]
     fn path(&mut self, end: Timestamp, key: PathCode, value: PathValue) {
-        self.put(end, |window, cap| window.path(cap, key, value));
+        if !self.windows.far().0 {
+            return self.put(end, |window, cap| window.path(cap, key, value));
+        }
+        self.ahead.paths.push((self.window(end), key, value));
+        if self.ahead.paths.len() >= AHEAD {
+            self.write_paths();
+        }
     }
 
     #[inline]
     fn site(&mut self, end: Timestamp, key: SiteCode, nanos: u64, weight: u64, failed: bool) {
-        self.put(end, |window, cap| window.site(cap, key, nanos, weight, failed));
+        if !self.windows.far().1 {
+            return self.put(end, |window, cap| window.site(cap, key, nanos, weight, failed));
+        }
+        self.ahead.sites.push((self.window(end), key, Visit { nanos, weight, failed }));
+        if self.ahead.sites.len() >= AHEAD {
+            self.write_sites();
+        }
     }
 
     #[inline]
     fn edge(&mut self, end: Timestamp, key: EdgeKey, call: Call) {
         self.put(end, |window, cap| window.edge(cap, key, call));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::codes::Ranks;
+    use crate::aggregate::tables::RedTable;
+    use crate::catalog::{RedId, RedRow};
+    use crate::limits::Limits;
+    use longpole_model::signal::{
+        Category, OperationId, RedKey, SECOND, Scope, SiteKey, Tally, VersionId, WindowSummary,
+    };
+    use proptest::prelude::*;
+
+    /// Entry, site, and how long a visit took, in windows of some seconds.
+    type Dice = (u8, u8, u16, u8);
+
+    fn closed(near: usize, cap: usize, dice: &[Dice]) -> (Vec<WindowSummary>, u64) {
+        let mut windows = Windows { near, ..Windows::new(cap) };
+        let mut clock = Clock::new(&Limits::default(), Timestamp(0));
+        clock.advance(Timestamp(60 * SECOND));
+        let mut ahead = Ahead::default();
+        let mut sink = Sink { windows: &mut windows, clock: &clock, ahead: &mut ahead };
+        for (entry, site, nanos, second) in dice {
+            let end = Timestamp((30 + u64::from(second % 30)) * SECOND);
+            let red = RedId(u32::from(*entry));
+            let entry = EntryCode::new(red, Scope::Segment, false, site % 3);
+            let operation = OperationId(u32::from(*site));
+            let peer = OperationId::NONE;
+            let site = SiteCode::new(SiteKey { operation, peer, category: Category::Own });
+            let nanos = u64::from(*nanos) * 1_000;
+            let value = PathValue { visits: 1 << 16, critical_ns: nanos, self_ns: 1 };
+            sink.path(end, PathCode::new(entry, site), value);
+            sink.site(end, site, nanos, 1 << 16, nanos % 2_000 == 0);
+        }
+        sink.write();
+        let overflow = windows.overflow_rows;
+        let version = VersionId::NONE;
+        let key = |n| RedKey { operation: OperationId(n), version };
+        let names: Vec<RedRow> = (0..256).map(|n| RedRow { key: key(n), service: 0 }).collect();
+        let ranks = Ranks::new(&names);
+        let mut out = Vec::new();
+        while let Some(window) = windows.take_before(Timestamp(u64::MAX)) {
+            out.push(window.close(RedTable::default(), Tally::default(), &ranks));
+        }
+        (out, overflow)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_ahead_is_written_all_the_same(
+            dice in prop::collection::vec(any::<Dice>(), 0..400),
+            near in prop_oneof![Just(0usize), 1..300usize],
+            cap in 0..600usize,
+        ) {
+            prop_assert_eq!(closed(near, usize::MAX, &dice), closed(usize::MAX, usize::MAX, &dice));
+            // At a cap other rows may be the ones that come too late; none is lost unseen.
+            let (windows, overflow) = closed(near, cap, &dice);
+            let visits: u64 = windows.iter().flat_map(|w| &w.sites).map(|(_, s)| s.visits).sum();
+            let rows = windows.iter().map(|w| w.sites.len() + w.paths.len()).max().unwrap_or(0);
+            prop_assert!(rows <= cap && visits + overflow >= dice.len() as u64);
+        }
     }
 }

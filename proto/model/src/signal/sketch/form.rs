@@ -145,6 +145,17 @@ impl Form {
         }
     }
 
+    /// Reads where a bucket is, or would be.
+    #[inline]
+    pub fn touch(&self, id: u16) -> u64 {
+        match self {
+            Self::Inline(_) => 0,
+            Self::Few(cells) => cells.get(cells.len() / 2).map_or(0, |c| u64::from(*c)),
+            Self::Weighed(rows) => rows.0.get(rows.0.len() / 2).copied().unwrap_or_default(),
+            Self::Paged(paged) => paged.touch(id),
+        }
+    }
+
     /// Non-empty buckets at most.
     pub fn most_buckets(&self) -> usize {
         match self {

@@ -70,6 +70,21 @@ impl Paged {
         }
     }
 
+    /// Reads the cell of a bucket.
+    #[inline]
+    pub fn touch(&self, id: u16) -> u64 {
+        let (page, at) = (usize::from(id) / PAGE, usize::from(id) % PAGE);
+        let place = self.places.get(page).copied().unwrap_or_default();
+        let Some(place) = usize::from(place).checked_sub(1) else { return 0 };
+        let i = place * PAGE + at;
+        match &self.cells {
+            Cells::Byte(cells) => cells.get(i).map_or(0, |n| u64::from(*n)),
+            Cells::Short(cells) => cells.get(i).map_or(0, |n| u64::from(*n)),
+            Cells::Whole(cells) => cells.get(i).map_or(0, |n| u64::from(*n)),
+            Cells::Weighted(cells) => cells.get(i).copied().unwrap_or_default(),
+        }
+    }
+
     /// Makes a page; gives back where its cells begin.
     #[cold]
     fn page(&mut self, page: usize) -> usize {

@@ -7,18 +7,46 @@ use super::segment::Call;
 use crate::catalog::RedId;
 use crate::hash::IdHash;
 use longpole_model::signal::{
-    Counters, EdgeCounters, EdgeKey, EdgeSummary, EntryValue, FaultKey, OVERFLOW_NAME, OperationId,
-    PathValue, RedKey, RedSummary, SeriesId, SeriesSummary, SiteCounters, SiteSummary, Tally,
-    Window, WindowSummary,
+    Counters, EXEMPLARS, EdgeCounters, EdgeKey, EdgeSummary, EntryValue, Exemplar, FaultKey,
+    OVERFLOW_NAME, OperationId, PathValue, RedKey, RedSummary, SeriesId, SeriesSummary,
+    SiteCounters, SiteSummary, Tally, Window, WindowSummary,
 };
 use std::collections::HashMap;
+
+/// RED of one operation, and from where on an exemplar is too late to be kept.
+#[derive(Clone, Debug)]
+pub struct OpenRed {
+    /// What it has gathered.
+    pub summary: RedSummary,
+    /// The order of the last exemplar, where there is no room for more: nearly all are turned away without a look
+    /// at those that are kept, which lie elsewhere.
+    bar: u64,
+}
+
+impl Default for OpenRed {
+    fn default() -> Self {
+        Self { summary: RedSummary::default(), bar: u64::MAX }
+    }
+}
+
+impl OpenRed {
+    /// Keeps an exemplar where it belongs to the kept ones.
+    #[inline]
+    pub fn offer(&mut self, candidate: Exemplar) {
+        if candidate.order() <= self.bar {
+            self.summary.offer(candidate);
+            let last = self.summary.exemplars.get(EXEMPLARS - 1);
+            self.bar = last.map_or(u64::MAX, Exemplar::order);
+        }
+    }
+}
 
 /// RED by [`RedId`]: one index per span. Rows lie one behind the other, in order of their first span.
 #[derive(Clone, Debug, Default)]
 pub struct RedTable {
     /// By id: 1 + place of the row; 0 = none yet.
     places: Vec<u32>,
-    rows: Vec<RedSummary>,
+    rows: Vec<OpenRed>,
 }
 
 impl RedTable {
@@ -26,9 +54,9 @@ impl RedTable {
         Self { places: Vec::with_capacity(ids), rows: Vec::with_capacity(rows) }
     }
 
-    /// The summary of an id, made when it is new.
+    /// The row of an id, made when it is new.
     #[inline]
-    pub fn at(&mut self, id: RedId) -> &mut RedSummary {
+    pub fn at(&mut self, id: RedId) -> &mut OpenRed {
         let i = id.0 as usize;
         let place = match self.places.get(i) {
             Some(&place) if place > 0 => place as usize - 1,
@@ -42,7 +70,7 @@ impl RedTable {
         if self.places.len() <= i {
             self.places.resize(i + 1, 0);
         }
-        self.rows.push(RedSummary::default());
+        self.rows.push(OpenRed::default());
         self.places[i] = self.rows.len() as u32;
         self.rows.len() - 1
     }
@@ -52,9 +80,10 @@ impl RedTable {
         self.rows.len()
     }
 
-    /// The row of an id.
+    /// What an id has gathered.
     pub fn get(&self, i: usize) -> Option<&RedSummary> {
-        self.rows.get((*self.places.get(i)?).checked_sub(1)? as usize)
+        let row = self.rows.get((*self.places.get(i)?).checked_sub(1)? as usize)?;
+        Some(&row.summary)
     }
 
     /// Sorted rows.
@@ -63,7 +92,8 @@ impl RedTable {
         if !self.rows.is_empty() {
             rows.extend(ranks.sorted().filter_map(|(id, key)| {
                 let place = self.places.get(id.0 as usize)?.checked_sub(1)?;
-                Some((key, std::mem::take(self.rows.get_mut(place as usize)?)))
+                let row = self.rows.get_mut(place as usize)?;
+                Some((key, std::mem::take(&mut row.summary)))
             }));
         }
         rows
@@ -298,6 +328,31 @@ impl OpenWindow {
             faults,
             tally,
             missing_shards: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longpole_model::signal::TraceId;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn exemplars_are_those_of_a_plain_summary(
+            offers in prop::collection::vec((0..9u64, any::<u64>(), 0..4u32), 0..60),
+        ) {
+            let (mut row, mut plain) = (OpenRed::default(), RedSummary::default());
+            for (trace, hash, power) in offers {
+                // Many are alike in what the order is made of.
+                let hash = if trace % 2 == 0 { hash } else { hash % 100 };
+                let trace = TraceId(u128::from(trace).to_be_bytes());
+                let candidate = Exemplar { hash, trace, duration_ns: 900 << power };
+                row.offer(candidate);
+                plain.offer(candidate);
+            }
+            prop_assert_eq!(row.summary, plain);
         }
     }
 }

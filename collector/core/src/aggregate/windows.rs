@@ -40,15 +40,21 @@ impl Windows {
     #[inline]
     pub fn at(&mut self, window: Window) -> &mut OpenWindow {
         if self.open.get(self.last).is_none_or(|w| w.window.start != window.start) {
-            self.last = match self.open.binary_search_by_key(&window.start, |w| w.window.start) {
-                Ok(i) => i,
-                Err(i) => {
-                    self.open.insert(i, OpenWindow::new(window, self.sizes));
-                    i
-                }
-            };
+            self.turn_to(window);
         }
         &mut self.open[self.last]
+    }
+
+    /// Out of the way of the many rows that go where the row before went.
+    #[cold]
+    fn turn_to(&mut self, window: Window) {
+        self.last = match self.open.binary_search_by_key(&window.start, |w| w.window.start) {
+            Ok(i) => i,
+            Err(i) => {
+                self.open.insert(i, OpenWindow::new(window, self.sizes));
+                i
+            }
+        };
     }
 
     /// The window asked for last, where it holds `end` and is not closed.

@@ -3,7 +3,7 @@
 //! Ten thousand of them are read each window, and several are kept of each series: so they are flat,
 //! small, and walked as seldom as possible. How buckets are laid out is the sketch's business.
 
-use longpole_model::signal::{Sketch, bucket_high, bucket_of, merge_rows};
+use longpole_model::signal::{Sketch, bucket_high, bucket_of};
 use serde::{Deserialize, Serialize};
 
 /// Spans by bucket.
@@ -33,7 +33,11 @@ impl Counts {
 
     /// Adds another distribution.
     pub fn merge(&mut self, other: &Self) {
-        merge_rows(&mut self.rows, &other.rows, |mine, theirs| *mine += *theirs);
+        if self.rows.is_empty() {
+            self.rows.clone_from(&other.rows);
+        } else {
+            self.rows = union(&self.rows, &other.rows);
+        }
         self.total += other.total;
     }
 
@@ -70,6 +74,24 @@ impl Counts {
         let above: f64 = self.rows[edge..].iter().map(|(_, spans)| f64::from(*spans)).sum();
         above / self.total.max(1e-12)
     }
+}
+
+/// The rows of both. Which of them comes next is as good as random: without a branch on it, none is foretold
+/// wrongly.
+fn union(mine: &[(u16, f32)], theirs: &[(u16, f32)]) -> Vec<(u16, f32)> {
+    let mut rows = Vec::with_capacity(mine.len() + theirs.len());
+    let (mut i, mut j) = (0, 0);
+    while let (Some(a), Some(b)) = (mine.get(i), theirs.get(j)) {
+        let (left, right) = (a.0 <= b.0, b.0 <= a.0);
+        let spans = if left { a.1 } else { 0.0 } + if right { b.1 } else { 0.0 };
+        rows.push((a.0.min(b.0), spans));
+        i += usize::from(left);
+        j += usize::from(right);
+    }
+    rows.extend_from_slice(mine.get(i..).unwrap_or_default());
+    rows.extend_from_slice(theirs.get(j..).unwrap_or_default());
+    rows.shrink_to_fit();
+    rows
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use rows::{merge as merge_rows, united as united_rows};
+pub use rows::united as united_rows;
 
 use super::{
     EdgeKey, EdgeSummary, EntryKey, EntryValue, Fixed, OperationId, PathValue, SeriesId, SiteKey,
@@ -38,6 +38,15 @@ pub struct Exemplar {
     pub trace: TraceId,
     /// Duration of the span in nanoseconds.
     pub duration_ns: u64,
+}
+
+impl Exemplar {
+    /// The less it is, the sooner it is kept ([`RedSummary::offer`]): band, then the upper bits of the hash. Between
+    /// two of the same number a closer look decides.
+    #[inline]
+    pub fn order(&self) -> u64 {
+        u64::from(63 - super::band_of(self.duration_ns)) << 58 | self.hash >> 6
+    }
 }
 
 /// Rate, errors, duration of one operation and version in one window.

@@ -62,7 +62,7 @@ impl Aggregator {
             Some(window) if in_time => Slot::Window(window),
             _ => self.clock.slot(span.end, arrival),
         };
-        let (summary, window) = match slot {
+        let (row, window) = match slot {
             Slot::Window(w) => {
                 self.tally.spans.window += 1;
                 (self.windows.at(w).red.at(red), Some(w))
@@ -76,10 +76,10 @@ impl Aggregator {
                 (self.late.at(red), None)
             }
         };
-        add(summary, span, hash);
+        add(&mut row.summary, span, hash);
         if step.takes_exemplars() {
             let duration_ns = span.duration();
-            summary.offer(Exemplar { hash: hash.0, trace: span.trace, duration_ns });
+            row.offer(Exemplar { hash: hash.0, trace: span.trace, duration_ns });
         } else {
             self.given.exemplars += 1;
         }

@@ -66,22 +66,34 @@ fn fingerprint(known: &Known<'_>) -> u16 {
 
 /// Whether values were left out: `?`, `$1`, `:name`, `%s`.
 fn has_places(text: &[u8]) -> bool {
-    text.windows(2).any(|w| match w {
-        [b'$', c] => c.is_ascii_digit(),
-        [b':', c] => c.is_ascii_alphabetic(),
-        [b'%', c] => *c == b's' || *c == b'(',
-        [c, _] => *c == b'?',
-        _ => false,
-    }) || text.last() == Some(&b'?')
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|c| matches!(c, b'?' | b'$' | b':' | b'%')) {
+        let place = match rest.get(at..).unwrap_or_default() {
+            [b'?', ..] => true,
+            [b'$', c, ..] => c.is_ascii_digit(),
+            [b':', c, ..] => c.is_ascii_alphabetic(),
+            [b'%', c, ..] => matches!(c, b's' | b'('),
+            _ => false,
+        };
+        if place {
+            return true;
+        }
+        rest = rest.get(at + 1..).unwrap_or_default();
+    }
+    false
 }
 
 /// Mixes text eight bytes at a time.
 pub(super) fn hash(text: &[u8]) -> u64 {
-    text.chunks(8).fold(text.len() as u64, |h, chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        (h ^ u64::from_le_bytes(word)).wrapping_mul(MIX[0]).rotate_left(29)
-    })
+    let mix = |h: u64, word| (h ^ u64::from_le_bytes(word)).wrapping_mul(MIX[0]).rotate_left(29);
+    let (words, tail) = text.as_chunks::<8>();
+    let h = words.iter().fold(text.len() as u64, |h, word| mix(h, *word));
+    if tail.is_empty() {
+        return h;
+    }
+    let mut last = [0; 8];
+    last.iter_mut().zip(tail).for_each(|(to, byte)| *to = *byte);
+    mix(h, last)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::sender::Sender;
 use super::status::status;
 use super::tracestate::{unweighted, weight};
 use super::validity::{horizon, span_times};
-use super::value::{Budget, key_value};
+use super::value::{Budget, Scalar, key_value, plain};
 use super::wire::{Fault, Fields, Flaw, Value, address};
 use longpole_model::signal::{
     AttributeKey, Batch, KnownAttribute, Reason, Rejections, SpanId, SpanKind, SpanRecord,
@@ -75,6 +75,21 @@ struct Said<'a> {
     events: Told<'a>,
 }
 
+impl<'a> Said<'a> {
+    /// Reads what encoders write first and in this order; whatever comes otherwise is read field by field.
+    #[inline(always)]
+    fn begin(&mut self, fields: &mut Fields<'a>) {
+        self.trace = fields.short(1 << 3 | 2).unwrap_or_default();
+        self.span = fields.short(2 << 3 | 2).unwrap_or_default();
+        self.state = fields.short(3 << 3 | 2).unwrap_or_default();
+        self.parent = fields.short(4 << 3 | 2).unwrap_or_default();
+        self.name = fields.short(5 << 3 | 2).unwrap_or_default();
+        self.kind = fields.plain_varint(6 << 3).map(SpanKind::from_wire).unwrap_or_default();
+        self.start = fields.plain_fixed64(7 << 3 | 1).unwrap_or_default();
+        self.end = fields.plain_fixed64(8 << 3 | 1).unwrap_or_default();
+    }
+}
+
 struct Walk<'a, 'b> {
     base: usize,
     /// Attributes of one span that are looked at.
@@ -125,6 +140,7 @@ impl<'a> Walk<'a, '_> {
         let mut seen = 0;
         let mut said = Said::default();
         let mut fields = Fields::of(message);
+        said.begin(&mut fields);
         loop {
             while let Some(attribute) = fields.short(ATTRIBUTE) {
                 self.look(attribute, &mut seen)?;
@@ -160,7 +176,23 @@ impl<'a> Walk<'a, '_> {
     /// Looks at one attribute, the `seen`th.
     #[inline(always)]
     fn look(&mut self, attribute: &'a [u8], seen: &mut usize) -> Result<(), Fault> {
+        let Some((key, value)) = plain(attribute) else {
+            return self.look_closely(attribute, seen);
+        };
+        self.budget.attribute(attribute)?;
+        self.note(key, value, seen);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn look_closely(&mut self, attribute: &'a [u8], seen: &mut usize) -> Result<(), Fault> {
         let (key, value) = key_value(attribute, &mut self.budget)?;
+        self.note(key, value, seen);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn note(&mut self, key: &[u8], value: Scalar<'a>, seen: &mut usize) {
         *seen += 1;
         match find(key) {
             _ if *seen > self.most => {}
@@ -168,7 +200,6 @@ impl<'a> Walk<'a, '_> {
             None if is_parameter(key) => self.known.parameter(value),
             None => {}
         }
-        Ok(())
     }
 
     #[inline(always)]

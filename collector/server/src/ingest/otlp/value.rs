@@ -87,8 +87,11 @@ fn less(left: usize, bytes: usize, at: &[u8]) -> Result<usize, Fault> {
     left.checked_sub(bytes).ok_or(Fault { flaw: Flaw::TooMuch, at: address(at) })
 }
 
-/// An attribute's value, where it is a scalar.
+/// An attribute's value, where it is a scalar. The tag takes a whole word, so that values are copied word by word:
+/// behind a tag of a byte they were copied as two words that overlap, and reading that again had to wait until
+/// both were written.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(u64)]
 pub(crate) enum Scalar<'a> {
     /// Not set.
     #[default]
@@ -116,34 +119,51 @@ impl<'a> Scalar<'a> {
 }
 
 /// Reads a `KeyValue` message.
-#[inline(always)]
 pub(crate) fn key_value<'a>(
     message: &'a [u8],
     budget: &mut Budget,
 ) -> Result<(&'a [u8], Scalar<'a>), Fault> {
     budget.attribute(message)?;
-    key_value_at(message, budget, 1)
+    match plain(message) {
+        Some(read) => Ok(read),
+        None => key_value_at(message, budget, 1),
+    }
 }
 
 /// Tags of a `KeyValue`'s two fields.
 const KEY: u8 = 1 << 3 | 2;
 const VALUE: u8 = 2 << 3 | 2;
 
+/// A `KeyValue` as by far the most are: a short key, then a short text or a small number, and nothing else; `None`
+/// of all others. Whoever reads many asks this first, so that what it gives need not be brought together with what
+/// the long way gives.
 #[inline(always)]
+pub(crate) fn plain(message: &[u8]) -> Option<(&[u8], Scalar<'_>)> {
+    let mut fields = Fields::of(message);
+    let key = fields.short(KEY)?;
+    let value = fields.short(VALUE)?;
+    if !fields.is_at_end() {
+        return None;
+    }
+    let value = match value {
+        [0x0a, length, text @ ..] if usize::from(*length) == text.len() && text.len() < 0x80 => {
+            Scalar::Text(text)
+        }
+        [0x18, n @ 0..0x80] => Scalar::Int(i64::from(*n)),
+        [0x18, low @ 0x80..=0xff, high @ 0..0x80] => {
+            Scalar::Int(i64::from(*high) << 7 | i64::from(*low & 0x7f))
+        }
+        _ => return None,
+    };
+    Some((key, value))
+}
+
 fn key_value_at<'a>(
     message: &'a [u8],
     budget: &mut Budget,
     depth: u32,
 ) -> Result<(&'a [u8], Scalar<'a>), Fault> {
     let mut fields = Fields::of(message);
-    // By far the most are a short key and a short value, and nothing else.
-    let mut short = fields;
-    if let Some(key) = short.short(KEY)
-        && let Some(value) = short.short(VALUE)
-        && short.is_at_end()
-    {
-        return Ok((key, any_value(value, budget, depth)?));
-    }
     let mut key: &[u8] = &[];
     let mut value = Scalar::Empty;
     while let Some(field) = fields.next()? {
@@ -164,26 +184,7 @@ fn key_value_at<'a>(
 }
 
 /// Reads an `AnyValue` message at nesting depth `depth`.
-#[inline(always)]
 fn any_value<'a>(message: &'a [u8], budget: &mut Budget, depth: u32) -> Result<Scalar<'a>, Fault> {
-    match message {
-        // By far the most values are one short string, or a small number.
-        [0x0a, length, text @ ..] if usize::from(*length) == text.len() && text.len() < 0x80 => {
-            Ok(Scalar::Text(text))
-        }
-        [0x18, n @ 0..0x80] => Ok(Scalar::Int(i64::from(*n))),
-        [0x18, low @ 0x80..=0xff, high @ 0..0x80] => {
-            Ok(Scalar::Int(i64::from(*high) << 7 | i64::from(*low & 0x7f)))
-        }
-        _ => any_value_slow(message, budget, depth),
-    }
-}
-
-fn any_value_slow<'a>(
-    message: &'a [u8],
-    budget: &mut Budget,
-    depth: u32,
-) -> Result<Scalar<'a>, Fault> {
     let mut fields = Fields::of(message);
     let mut value = Scalar::Empty;
     while let Some(field) = fields.next()? {
@@ -221,7 +222,7 @@ fn nested(message: &[u8], budget: &mut Budget, depth: u32, map: bool) -> Result<
                 if map {
                     key_value_at(element, budget, depth + 1)?;
                 } else {
-                    any_value_slow(element, budget, depth + 1)?;
+                    any_value(element, budget, depth + 1)?;
                 }
             }
             (1, _) => return Err(fields.fault(Flaw::WireType)),

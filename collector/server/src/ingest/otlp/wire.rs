@@ -128,6 +128,27 @@ impl<'a> Fields<'a> {
         Some(body)
     }
 
+    /// The value of the next field where that has the one-byte tag `tag` (of wire type 1); else nothing is read.
+    #[inline(always)]
+    pub(crate) fn plain_fixed64(&mut self, tag: u8) -> Option<u64> {
+        let (first, rest) = self.rest.split_first()?;
+        let (head, rest) = rest.split_first_chunk::<8>().filter(|_| *first == tag)?;
+        self.rest = rest;
+        Some(u64::from_le_bytes(*head))
+    }
+
+    /// The value of the next field where that has the one-byte tag `tag` (of wire type 0) and is below 128; else
+    /// nothing is read.
+    #[inline(always)]
+    pub(crate) fn plain_varint(&mut self, tag: u8) -> Option<u64> {
+        let [first, n @ 0..0x80, rest @ ..] = self.rest else { return None };
+        if *first != tag {
+            return None;
+        }
+        self.rest = rest;
+        Some(u64::from(*n))
+    }
+
     #[inline(always)]
     pub(crate) fn varint(&mut self) -> Result<u64, Fault> {
         match self.rest.split_first() {

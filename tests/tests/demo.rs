@@ -13,9 +13,10 @@ fn the_demo_names_the_bad_release() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let out = run(&["demo", "--fault", "n-plus-one", "--json"]);
     let talk = String::from_utf8_lossy(&out.stderr);
-    assert_eq!(out.status.code(), Some(0), "{talk}");
+    let told = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(0), "{talk}\n{told}");
     let said = json(&out);
-    assert_eq!(said["right"], true, "{}", said["said"]);
+    assert_eq!(said["right"], true, "{}\n{talk}", said["said"]);
     assert_eq!(said["said"]["service"], "orders");
     assert_eq!(said["investigation"]["handoff"]["specialist"]["name"], "database");
     assert_eq!(said["investigation"]["suspect"]["to"], "1.5.0", "the deploy is the suspect");

@@ -18,6 +18,7 @@ pub struct Ranks {
 
 impl Ranks {
     /// Of all rows of a catalog.
+    #[cfg(test)]
     pub fn new(names: &[RedRow]) -> Self {
         let mut ranks = Self::default();
         ranks.follow(names);

@@ -98,8 +98,8 @@ impl Windows {
 /// other, each would wait for its place to come from memory.
 #[derive(Debug, Default)]
 pub struct Ahead {
-    paths: Vec<(Window, PathCode, PathValue)>,
-    sites: Vec<(Window, SiteCode, Visit)>,
+    paths: Vec<(Window, (PathCode, PathValue))>,
+    sites: Vec<(Window, (SiteCode, Visit))>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -158,26 +158,32 @@ impl Sink<'_> {
 
     fn write_paths(&mut self) {
         let mut rows = std::mem::take(&mut self.ahead.paths);
-        let read = |sum, (window, key, _): &(Window, PathCode, PathValue)| {
-            sum ^ self.windows.at(*window).touch_path(*key)
-        };
-        std::hint::black_box(rows.iter().fold(0, read));
-        for (window, key, value) in rows.drain(..) {
-            self.put_into(window, |w, cap| w.path(cap, key, value));
-        }
+        let add = |w: &mut OpenWindow, cap, (key, value)| w.path(cap, key, value);
+        self.write_all(&mut rows, |w, (key, _)| w.touch_path(*key), add);
         self.ahead.paths = rows;
     }
 
     fn write_sites(&mut self) {
         let mut rows = std::mem::take(&mut self.ahead.sites);
-        let read = |sum, (window, key, visit): &(Window, SiteCode, Visit)| {
-            sum ^ self.windows.at(*window).touch_site(*key, visit.nanos)
+        let add = |w: &mut OpenWindow, cap, (key, Visit { nanos, weight, failed })| {
+            w.site(cap, key, nanos, weight, failed)
         };
-        std::hint::black_box(rows.iter().fold(0, read));
-        for (window, key, Visit { nanos, weight, failed }) in rows.drain(..) {
-            self.put_into(window, |w, cap| w.site(cap, key, nanos, weight, failed));
-        }
+        self.write_all(&mut rows, |w, (key, visit)| w.touch_site(*key, visit.nanos), add);
         self.ahead.sites = rows;
+    }
+
+    /// Reads the places of all rows, then writes them in their order.
+    fn write_all<R>(
+        &mut self,
+        rows: &mut Vec<(Window, R)>,
+        touch: impl Fn(&OpenWindow, &R) -> u64,
+        add: impl Fn(&mut OpenWindow, usize, R) -> bool,
+    ) {
+        let read = |sum, (window, row): &(Window, R)| sum ^ touch(self.windows.at(*window), row);
+        std::hint::black_box(rows.iter().fold(0, read));
+        for (window, row) in rows.drain(..) {
+            self.put_into(window, |w, cap| add(w, cap, row));
+        }
     }
 }
 
@@ -192,7 +198,7 @@ impl Rows for Sink<'_> {
         if !self.windows.far().0 {
             return self.put(end, |window, cap| window.path(cap, key, value));
         }
-        self.ahead.paths.push((self.window(end), key, value));
+        self.ahead.paths.push((self.window(end), (key, value)));
         if self.ahead.paths.len() >= AHEAD {
             self.write_paths();
         }
@@ -203,7 +209,8 @@ impl Rows for Sink<'_> {
         if !self.windows.far().1 {
             return self.put(end, |window, cap| window.site(cap, key, nanos, weight, failed));
         }
-        self.ahead.sites.push((self.window(end), key, Visit { nanos, weight, failed }));
+        let visit = Visit { nanos, weight, failed };
+        self.ahead.sites.push((self.window(end), (key, visit)));
         if self.ahead.sites.len() >= AHEAD {
             self.write_sites();
         }

@@ -5,7 +5,6 @@
 //! windows together. Only what is needed where the log before that place is to be let go soon.
 
 use super::Aggregator;
-use crate::aggregate::codes::Ranks;
 use crate::aggregate::open::OpenSpan;
 use crate::aggregate::tables::{OpenWindow, RedTable, Sizes};
 use longpole_model::signal::{Tally, Timestamp, TraceHash, WindowSummary};
@@ -54,7 +53,8 @@ impl Aggregator {
             held.evaluated.extend(partition.evaluated());
         }
         // Counters and late spans go with the window that closes next, whether it is open or not.
-        let ranks = Ranks::new(&self.names);
+        let mut ranks = self.ranks.clone();
+        ranks.follow(&self.names);
         let next = self.clock.window_of(self.closed);
         let (late, tally) = (self.late.clone(), self.counters());
         let mut open = self.windows.iter().peekable();

@@ -33,11 +33,7 @@ impl Counts {
 
     /// Adds another distribution.
     pub fn merge(&mut self, other: &Self) {
-        if self.rows.is_empty() {
-            self.rows.clone_from(&other.rows);
-        } else {
-            self.rows = union(&self.rows, &other.rows);
-        }
+        self.rows = union(&self.rows, &other.rows);
         self.total += other.total;
     }
 

@@ -14,7 +14,7 @@ use super::sender::Sender;
 use super::status::status;
 use super::tracestate::{unweighted, weight};
 use super::validity::{horizon, span_times};
-use super::value::{Budget, Scalar, key_value, plain};
+use super::value::{Budget, Scalar, key_value_closely, plain};
 use super::wire::{Fault, Fields, Flaw, Value, address};
 use longpole_model::signal::{
     AttributeKey, Batch, KnownAttribute, Reason, Rejections, SpanId, SpanKind, SpanRecord,
@@ -186,7 +186,7 @@ impl<'a> Walk<'a, '_> {
 
     #[inline(never)]
     fn look_closely(&mut self, attribute: &'a [u8], seen: &mut usize) -> Result<(), Fault> {
-        let (key, value) = key_value(attribute, &mut self.budget)?;
+        let (key, value) = key_value_closely(attribute, &mut self.budget)?;
         self.note(key, value, seen);
         Ok(())
     }

@@ -123,11 +123,18 @@ pub(crate) fn key_value<'a>(
     message: &'a [u8],
     budget: &mut Budget,
 ) -> Result<(&'a [u8], Scalar<'a>), Fault> {
+    let Some(read) = plain(message) else { return key_value_closely(message, budget) };
     budget.attribute(message)?;
-    match plain(message) {
-        Some(read) => Ok(read),
-        None => key_value_at(message, budget, 1),
-    }
+    Ok(read)
+}
+
+/// The same of a message that is not [`plain`].
+pub(crate) fn key_value_closely<'a>(
+    message: &'a [u8],
+    budget: &mut Budget,
+) -> Result<(&'a [u8], Scalar<'a>), Fault> {
+    budget.attribute(message)?;
+    key_value_at(message, budget, 1)
 }
 
 /// Tags of a `KeyValue`'s two fields.
@@ -135,8 +142,8 @@ const KEY: u8 = 1 << 3 | 2;
 const VALUE: u8 = 2 << 3 | 2;
 
 /// A `KeyValue` as by far the most are: a short key, then a short text or a small number, and nothing else; `None`
-/// of all others. Whoever reads many asks this first, so that what it gives need not be brought together with what
-/// the long way gives.
+/// of all others ([`key_value_closely`]). Whoever reads many asks this first, so that what it gives need not be
+/// brought together with what the long way gives.
 #[inline(always)]
 pub(crate) fn plain(message: &[u8]) -> Option<(&[u8], Scalar<'_>)> {
     let mut fields = Fields::of(message);

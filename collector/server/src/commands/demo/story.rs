@@ -17,7 +17,10 @@ use tokio::process::{Child, ChildStderr, Command};
 const CALM: Duration = Duration::from_secs(20);
 /// The verdict is read once the investigation has looked at this much of the bad release.
 const SEEN: u64 = 8 * SECOND;
-/// The whole story is over by then.
+/// The release waits so long at most for what is open to end: on a machine that is taken away for moments, something
+/// may be, and would hide what comes.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// The whole story is over by then, the wait for what is open not counted.
 const END: Duration = Duration::from_secs(58);
 /// The collector listens within this time.
 const START: Duration = Duration::from_secs(10);
@@ -31,6 +34,8 @@ pub(super) struct Story {
     listen: SocketAddr,
     shop: Option<Live>,
     released: Timestamp,
+    /// How long the release waited for what was open.
+    waited: Duration,
     found_after: Option<Duration>,
 }
 
@@ -64,13 +69,42 @@ impl Story {
             listen,
             shop: Some(shop),
             released: Timestamp(0),
+            waited: Duration::ZERO,
             found_after: None,
         })
+    }
+
+    /// Waits until no investigation is open, as who releases with care does.
+    async fn settle(&mut self) -> Result<(), DemoError> {
+        let began = Instant::now();
+        let mut told = false;
+        while let Some(open) = read(&self.investigations().await?, Timestamp(0)) {
+            if !told {
+                let most = PATIENCE.as_secs();
+                say(&format!(
+                    "the release waits ({most} s at most) for what is open: {}",
+                    open.title
+                ));
+                told = true;
+            }
+            if began.elapsed() >= PATIENCE {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        self.waited = began.elapsed();
+        Ok(())
+    }
+
+    /// What the collector knows of investigations.
+    async fn investigations(&self) -> Result<String, DemoError> {
+        Ok(fetch(&format!("http://{}/api/v1/investigations", self.listen)).await?)
     }
 
     /// Lets it go wrong. Where that is a release of the culprit, the collector is told of the deploy as a
     /// pipeline would.
     pub(super) async fn release(&mut self) -> Result<(), DemoError> {
+        self.settle().await?;
         let role = culprit(self.fault);
         let mut released = false;
         if let Some(shop) = &mut self.shop {
@@ -96,11 +130,10 @@ impl Story {
     /// Waits for an investigation of what began with the release; where none is opened, one that was open before and
     /// still is counts: it took in what came, or hid it.
     pub(super) async fn wait(&mut self) -> Result<Option<Investigation>, DemoError> {
-        let url = format!("http://{}/api/v1/investigations", self.listen);
         let mut best: Option<Investigation> = None;
-        while self.began.elapsed() < END {
+        while self.began.elapsed() < END + self.waited {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let Some(fresh) = read(&fetch(&url).await?, self.released) else { continue };
+            let Some(fresh) = read(&self.investigations().await?, self.released) else { continue };
             if self.found_after.is_none() {
                 self.found_after = Some(self.began.elapsed());
                 say(&format!("opened: {}", fresh.title));
@@ -112,7 +145,7 @@ impl Story {
             }
         }
         if best.is_none() {
-            best = read(&fetch(&url).await?, Timestamp(0));
+            best = read(&self.investigations().await?, Timestamp(0));
             best.iter().for_each(|i| say(&format!("open since before the release: {}", i.title)));
         }
         Ok(best)
@@ -157,6 +190,7 @@ impl Story {
             "said": { "service": service, "kind": kind },
             "right": self.right(found),
             "opened_after_seconds": self.found_after.map(|d| d.as_secs_f64()),
+            "waited_seconds": self.waited.as_secs_f64(),
             "seconds": self.began.elapsed().as_secs_f64(),
             "customers": { "served": served, "failed": failed, "lost": lost },
             "investigation": found,

@@ -7,9 +7,12 @@
 //! [`WindowSummary`]: longpole_model::signal::WindowSummary
 
 mod aggregator;
+mod cells;
 mod clock;
 mod clocks;
 mod codes;
+mod dense;
+mod evaluated;
 mod group;
 mod habits;
 mod open;

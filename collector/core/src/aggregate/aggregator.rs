@@ -10,6 +10,7 @@ mod record;
 
 pub use held::Held;
 
+use super::cells::Shelf;
 use super::clock::Clock;
 use super::codes::Ranks;
 use super::group::Scratch;
@@ -56,6 +57,7 @@ pub struct Aggregator {
     /// Open spans that one partition of this shard may hold.
     budget: usize,
     partitions: Vec<Partition>,
+    shelf: Shelf,
     scratch: Scratch,
     open: usize,
     windows: Windows,
@@ -91,6 +93,7 @@ impl Aggregator {
             ranks: Ranks::default(),
             budget: limits.open_spans / PARTITIONS / shards.max(1) as usize,
             partitions: (0..PARTITIONS).map(|_| Partition::default()).collect(),
+            shelf: Shelf::default(),
             scratch: Scratch::default(),
             open: 0,
             windows: Windows::new(limits.rows_per_window),
@@ -230,11 +233,13 @@ impl Aggregator {
         let (evaluator, tally, names) = (&mut self.evaluator, &mut self.tally, &self.names);
         let times = (self.limits.settle, self.limits.horizon);
         let (before, was) = (p.len(), p.is_thinned());
-        p.visit(self.clock.now(), times, self.budget, flush, &mut self.scratch, |trace| {
+        let room = (&mut self.scratch, &mut self.shelf);
+        p.visit(self.clock.now(), times, self.budget, flush, room, |trace| {
             evaluator.evaluate(trace, names, tally, &mut sink);
         });
         sink.write();
         self.open -= before - p.len();
+        self.shelf.trim(self.open);
         self.thinned -= usize::from(was) - usize::from(p.is_thinned());
     }
 

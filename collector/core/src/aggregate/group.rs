@@ -1,6 +1,7 @@
 //! A partition's spans by trace: what is settled is taken out, trace by trace, the rest stays as it
 //! lies. No sort of what only waits.
 
+use super::cells::{Cells, Shelf};
 use super::open::OpenSpan;
 use longpole_model::signal::{Timestamp, TraceId};
 
@@ -29,14 +30,14 @@ pub struct Scratch {
 
 impl Scratch {
     /// Groups spans by trace.
-    pub fn group(&mut self, spans: &[OpenSpan], now: Timestamp) {
+    pub fn group(&mut self, spans: &Cells, now: Timestamp) {
         let mask = (2 * spans.len()).next_power_of_two() - 1;
         self.cells.clear();
         self.cells.resize(mask + 1, 0);
         self.groups.clear();
         self.of.clear();
         let mut last = 0;
-        for s in spans {
+        for s in spans.runs().flatten() {
             if self.groups.get(last).is_none_or(|g| g.trace != s.trace) {
                 last = self.find(s.trace, mask);
             }
@@ -64,9 +65,13 @@ impl Scratch {
         self.groups.len() - 1
     }
 
-    /// Moves settled spans together, trace by trace, out of `spans`; gives back how many stay, at
-    /// its front.
-    pub fn take(&mut self, spans: &mut [OpenSpan], is_settled: impl Fn(&Group) -> bool) -> usize {
+    /// Moves settled spans together, trace by trace, out of `spans`.
+    pub fn take(
+        &mut self,
+        spans: &mut Cells,
+        shelf: &mut Shelf,
+        is_settled: impl Fn(&Group) -> bool,
+    ) {
         let mut place = 0;
         for group in self.groups.iter_mut().filter(|g| is_settled(g)) {
             group.next = Some(place);
@@ -75,19 +80,14 @@ impl Scratch {
         if self.settled.len() < place {
             self.settled.resize(place, OpenSpan::default());
         }
-        let mut kept = 0;
-        for (i, &group) in self.of.iter().enumerate() {
-            match &mut self.groups[group as usize].next {
-                Some(next) => {
-                    self.settled[*next] = spans[i];
-                    *next += 1;
-                }
-                None => {
-                    spans[kept] = spans[i];
-                    kept += 1;
-                }
-            }
-        }
-        kept
+        let Self { groups, of, settled, .. } = self;
+        let mut of = of.iter();
+        spans.retain(shelf, |span| {
+            let group = of.next().and_then(|group| groups.get_mut(*group as usize));
+            let Some(next) = group.and_then(|g| g.next.as_mut()) else { return true };
+            settled[*next] = *span;
+            *next += 1;
+            false
+        });
     }
 }

@@ -4,24 +4,24 @@
 //! traces stays open and stands for the rest by weight: plain traces first, those that failed, were slow or
 //! have links last. RED has seen every span already. No trace is evaluated here.
 
-use super::group::Scratch;
+use super::cells::{Cells, Shelf};
+use super::evaluated::Evaluated;
+use super::group::{Group, Scratch};
 use super::open::{MOST_LEVEL, OpenSpan};
 use crate::hash::IdHash;
 use crate::shed::Step;
 use longpole_model::signal::{Given, Timestamp, TraceId};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// One of the 256 partitions.
 #[derive(Clone, Debug, Default)]
 pub struct Partition {
-    /// Open spans and, behind them, room for more.
-    cells: Vec<OpenSpan>,
-    len: usize,
+    cells: Cells,
     /// Of plain and of precious traces those are kept whose hash has so many zero bits; each stands for
     /// 2^level.
     levels: [u32; 2],
-    /// Hashes of traces evaluated, with the time, until nothing of them can be under way.
-    evaluated: HashMap<u64, Timestamp, IdHash>,
+    /// Traces evaluated, until nothing of them can be under way.
+    evaluated: Evaluated,
 }
 
 /// A trace ready for evaluation.
@@ -43,16 +43,21 @@ fn lost(precious: bool) -> Given {
 }
 
 impl Partition {
-    /// Reads the cell of the span after next `ahead`: what is written there soon is then on its way
-    /// from memory, many cells at a time. The value means nothing.
+    /// Reads the cell of the span after next `ahead` ([`Cells::touch`]).
     #[inline]
     pub fn touch(&self, ahead: usize) -> u32 {
-        self.cells.get(self.len + ahead).map_or(0, |cell| cell.offset)
+        self.cells.touch(ahead)
     }
 
     /// Appends a span; gives back what was given up to stay within `budget`.
     #[inline]
-    pub fn push(&mut self, mut span: OpenSpan, budget: usize, step: Step) -> Given {
+    pub fn push(
+        &mut self,
+        mut span: OpenSpan,
+        budget: usize,
+        step: Step,
+        shelf: &mut Shelf,
+    ) -> Given {
         let precious = span.is_precious();
         let [plain, rare] = self.levels;
         let level = if precious { rare.max(step.precious()) } else { plain.max(step.plain()) };
@@ -62,65 +67,67 @@ impl Partition {
             }
             span.raise(level);
         }
-        if self.len == self.cells.len() {
-            self.cells.resize((self.len * 3 / 2).max(64), OpenSpan::default());
-        }
-        self.cells[self.len] = span;
-        self.len += 1;
-        if self.len > budget.max(1) { self.give_up(budget.max(1)) } else { Given::default() }
+        self.cells.push(span, shelf);
+        let budget = budget.max(1);
+        if self.cells.len() > budget { self.give_up(budget, shelf) } else { Given::default() }
     }
 
     #[cold]
-    fn give_up(&mut self, budget: usize) -> Given {
+    fn give_up(&mut self, budget: usize, shelf: &mut Shelf) -> Given {
+        let Self { cells, levels, .. } = self;
         let mut given = Given::default();
         // A trace is precious as a whole.
-        let spans = &mut self.cells[..self.len];
-        let precious = spans.iter().filter(|s| s.is_precious()).map(|s| s.trace.hash().0);
-        let precious: HashSet<u64, IdHash> = precious.collect();
-        spans.iter_mut().for_each(|s| *s = s.precious(precious.contains(&s.trace.hash().0)));
+        let spans = cells.runs().flatten().filter(|s| s.is_precious());
+        let precious: HashSet<u64, IdHash> = spans.map(|s| s.trace.hash().0).collect();
+        cells.retain(shelf, |s| {
+            *s = s.precious(precious.contains(&s.trace.hash().0));
+            true
+        });
         for class in [false, true] {
             let at = usize::from(class);
-            while self.len > budget && self.levels[at] < MOST_LEVEL {
-                self.levels[at] += 1;
-                let level = self.levels[at];
-                let mut kept = 0;
-                for i in 0..self.len {
-                    let mut span = self.cells[i];
-                    if span.is_precious() == class {
-                        if !keeps(span.trace, level) {
-                            given.add(lost(class));
-                            continue;
-                        }
-                        span.raise(level);
+            while cells.len() > budget && levels[at] < MOST_LEVEL {
+                levels[at] += 1;
+                let level = levels[at];
+                cells.retain(shelf, |span| {
+                    if span.is_precious() != class {
+                        return true;
                     }
-                    self.cells[kept] = span;
-                    kept += 1;
-                }
-                self.len = kept;
+                    let stays = keeps(span.trace, level);
+                    if stays {
+                        span.raise(level);
+                    } else {
+                        given.add(lost(class));
+                    }
+                    stays
+                });
             }
         }
         // One giant trace: nothing left to halve.
-        let over = self.cells.get(budget..self.len).unwrap_or_default();
-        over.iter().for_each(|s| given.add(lost(s.is_precious())));
-        self.len = self.len.min(budget);
+        let mut room = budget;
+        cells.retain(shelf, |span| {
+            let stays = room > 0;
+            room = room.saturating_sub(1);
+            if !stays {
+                given.add(lost(span.is_precious()));
+            }
+            stays
+        });
         given
     }
 
-    /// Its open spans, in the order of their arrival as far as it is known.
-    pub fn open(&self) -> &[OpenSpan] {
-        &self.cells[..self.len]
+    /// Its open spans, in the order of their arrival as far as it is known, one run behind the other.
+    pub fn open(&self) -> impl Iterator<Item = &[OpenSpan]> {
+        self.cells.runs()
     }
 
     /// Traces that were evaluated and of which something may still come.
     pub fn evaluated(&self) -> impl ExactSizeIterator<Item = (u64, Timestamp)> {
-        self.evaluated.iter().map(|(hash, at)| (*hash, *at))
+        self.evaluated.iter()
     }
 
     /// Takes what an earlier life had open, as it was: nothing is given up.
-    pub fn adopt(&mut self, span: OpenSpan) {
-        self.cells.truncate(self.len);
-        self.cells.push(span);
-        self.len += 1;
+    pub fn adopt(&mut self, span: OpenSpan, shelf: &mut Shelf) {
+        self.cells.push(span, shelf);
     }
 
     /// Takes a trace that an earlier life had evaluated.
@@ -135,7 +142,7 @@ impl Partition {
 
     /// Number of open spans.
     pub fn len(&self) -> usize {
-        self.len
+        self.cells.len()
     }
 
     /// Hands every settled trace (`settle` after its last arrival, or `horizon` after its first;
@@ -146,34 +153,29 @@ impl Partition {
         (settle, horizon): (u64, u64),
         budget: usize,
         flush: bool,
-        scratch: &mut Scratch,
+        (scratch, shelf): (&mut Scratch, &mut Shelf),
         mut evaluate: impl FnMut(Settled<'_>),
     ) {
-        self.evaluated.retain(|_, at| now.since(*at) < horizon);
-        if self.len == 0 {
+        self.evaluated.forget(now, horizon);
+        if self.len() == 0 {
             self.levels = [0, 0];
             return;
         }
-        let spans = &mut self.cells[..self.len];
-        scratch.group(spans, now);
-        self.len = scratch.take(spans, |g| flush || g.youngest >= settle || g.oldest >= horizon);
+        scratch.group(&self.cells, now);
+        let is_settled = |g: &Group| flush || g.youngest >= settle || g.oldest >= horizon;
+        scratch.take(&mut self.cells, shelf, is_settled);
         let Scratch { groups, settled, .. } = scratch;
         for group in groups {
             let Some(end) = group.next else { continue };
             let spans = &mut settled[end - group.spans..end];
             spans.sort_unstable_by_key(|s| (s.span.as_u64(), s.start, s.packed, s.red));
-            let hash = group.trace.hash().0;
-            let remains = self.evaluated.insert(hash, now).is_some();
+            let remains = self.evaluated.insert(group.trace.hash().0, now);
             evaluate(Settled { spans, remains });
         }
-        if 2 * self.len < budget {
+        if 2 * self.len() < budget {
             // What was given up first comes back last.
             let at = usize::from(self.levels[1] > 0);
             self.levels[at] = self.levels[at].saturating_sub(1);
-        }
-        if self.cells.len() > 1024.max(4 * self.len) {
-            self.cells.truncate(1024.max(2 * self.len));
-            self.cells.shrink_to_fit();
         }
     }
 }
@@ -200,9 +202,16 @@ mod tests {
         let seen = |p: &mut Partition, s: u64| {
             let mut n = Vec::new();
             let (now, times) = (Timestamp(s * SECOND), (5 * SECOND, 60 * SECOND));
-            p.visit(now, times, 999, false, &mut Scratch::default(), |t| {
-                n.push((t.spans.len(), t.remains));
-            });
+            p.visit(
+                now,
+                times,
+                999,
+                false,
+                (&mut Scratch::default(), &mut Shelf::default()),
+                |t| {
+                    n.push((t.spans.len(), t.remains));
+                },
+            );
             n
         };
         for s in 0..13 {
@@ -210,12 +219,23 @@ mod tests {
                 OpenSpan::new(&span(1, s), RedId(0), Timestamp(u64::from(s) * 4 * SECOND)),
                 99,
                 Step::default(),
+                &mut Shelf::default(),
             );
         }
         assert_eq!(seen(&mut p, 52), [], "the last one came 4 s ago");
-        p.push(OpenSpan::new(&span(1, 77), RedId(0), Timestamp(56 * SECOND)), 99, Step::default());
+        p.push(
+            OpenSpan::new(&span(1, 77), RedId(0), Timestamp(56 * SECOND)),
+            99,
+            Step::default(),
+            &mut Shelf::default(),
+        );
         assert_eq!(seen(&mut p, 60), [(14, false)], "the first one came 60 s ago");
-        p.push(OpenSpan::new(&span(1, 78), RedId(0), Timestamp(60 * SECOND)), 99, Step::default());
+        p.push(
+            OpenSpan::new(&span(1, 78), RedId(0), Timestamp(60 * SECOND)),
+            99,
+            Step::default(),
+            &mut Shelf::default(),
+        );
         assert_eq!(seen(&mut p, 65), [(1, true)], "known to be remains");
     }
 
@@ -229,7 +249,7 @@ mod tests {
     }
 
     fn stands_for(p: &Partition, precious: bool) -> u64 {
-        let spans = p.cells[..p.len].iter().filter(|s| s.is_precious() == precious);
+        let spans = p.open().flatten().filter(|s| s.is_precious() == precious);
         spans.map(|s| 1 << s.level()).sum()
     }
 
@@ -238,7 +258,7 @@ mod tests {
         let mut p = Partition::default();
         let mut given = Given::default();
         for s in traces(4_000, |t| t % 20 == 0) {
-            given.add(p.push(s, 1_000, Step::default()));
+            given.add(p.push(s, 1_000, Step::default(), &mut Shelf::default()));
         }
         assert_eq!(given.spans() as usize + p.len(), 4_000);
         assert!(p.len() <= 1_000 && p.is_thinned());
@@ -246,7 +266,7 @@ mod tests {
         assert!((3_000..4_600).contains(&stands_for(&p, false)), "{}", stands_for(&p, false));
         // When even they are too many, they are thinned by the same rule.
         for s in traces(4_000, |_| true) {
-            given.add(p.push(s, 1_000, Step::default()));
+            given.add(p.push(s, 1_000, Step::default(), &mut Shelf::default()));
         }
         assert!(given.precious > 0 && p.len() <= 1_000);
     }
@@ -257,7 +277,7 @@ mod tests {
             let (mut p, step) = (Partition::default(), Step::new(number));
             let mut given = Given::default();
             for s in traces(40_000, |t| t % 10 == 0) {
-                given.add(p.push(s, 99_999, step));
+                given.add(p.push(s, 99_999, step, &mut Shelf::default()));
             }
             assert_eq!(given.spans() as usize + p.len(), 40_000);
             let near = |n: u64, of: u64| n.abs_diff(of) * 8 < of;
@@ -272,15 +292,27 @@ mod tests {
     fn what_is_thinned_comes_back_when_there_is_room() {
         let mut p = Partition::default();
         for s in traces(4_000, |_| false) {
-            p.push(s, 1_000, Step::default());
+            p.push(s, 1_000, Step::default(), &mut Shelf::default());
         }
         assert!(p.is_thinned());
         let mut rounds = 0;
         while p.is_thinned() {
             let late = Timestamp(70 * SECOND);
-            p.push(OpenSpan::new(&span(9, 1), RedId(0), late), 1_000, Step::default());
+            p.push(
+                OpenSpan::new(&span(9, 1), RedId(0), late),
+                1_000,
+                Step::default(),
+                &mut Shelf::default(),
+            );
             let times = (5 * SECOND, 60 * SECOND);
-            p.visit(late, times, 1_000, false, &mut Scratch::default(), |_| {});
+            p.visit(
+                late,
+                times,
+                1_000,
+                false,
+                (&mut Scratch::default(), &mut Shelf::default()),
+                |_| {},
+            );
             rounds += 1;
             assert!(rounds < 10, "it never comes back while something is open");
         }

@@ -3,6 +3,7 @@
 //! Sorted only once, when the window closes.
 
 use super::codes::{EntryCode, PathCode, Ranks, SiteCode};
+use super::dense::{Dense, make_room};
 use super::segment::Call;
 use crate::catalog::RedId;
 use crate::hash::IdHash;
@@ -70,6 +71,7 @@ impl RedTable {
         if self.places.len() <= i {
             self.places.resize(i + 1, 0);
         }
+        make_room(&mut self.rows);
         self.rows.push(OpenRed::default());
         self.places[i] = self.rows.len() as u32;
         self.rows.len() - 1
@@ -123,10 +125,10 @@ pub struct OpenWindow {
     pub window: Window,
     /// Rate, errors, duration.
     pub red: RedTable,
-    entries: HashMap<EntryCode, EntryValue, IdHash>,
-    paths: HashMap<PathCode, PathValue, IdHash>,
-    sites: HashMap<SiteCode, SiteSummary, IdHash>,
-    edges: HashMap<EdgeKey, EdgeSummary, IdHash>,
+    entries: Dense<EntryCode, EntryValue>,
+    paths: Dense<PathCode, PathValue>,
+    sites: Dense<SiteCode, SiteSummary>,
+    edges: Dense<EdgeKey, EdgeSummary>,
     series: HashMap<SeriesId, SeriesSummary, IdHash>,
     faults: HashMap<OperationId, HashMap<String, u64>, IdHash>,
     /// Error types in `faults`.
@@ -145,21 +147,17 @@ pub struct Sizes {
     series: usize,
 }
 
-fn table<K, V>(rows: usize) -> HashMap<K, V, IdHash> {
-    HashMap::with_capacity_and_hasher(rows, IdHash::default())
-}
-
 impl OpenWindow {
     /// An empty window with room for `sizes`.
     pub fn new(window: Window, sizes: Sizes) -> Self {
         Self {
             window,
             red: RedTable::with_room(sizes.ids, sizes.red),
-            entries: table(sizes.entries),
-            paths: table(sizes.paths),
-            sites: table(sizes.sites),
-            edges: table(sizes.edges),
-            series: table(sizes.series),
+            entries: Dense::with_room(sizes.entries),
+            paths: Dense::with_room(sizes.paths),
+            sites: Dense::with_room(sizes.sites),
+            edges: Dense::with_room(sizes.edges),
+            series: HashMap::with_capacity_and_hasher(sizes.series, IdHash::default()),
             faults: HashMap::default(),
             errors: 0,
         }
@@ -212,8 +210,12 @@ impl OpenWindow {
         let room = self.rows() < cap;
         if room {
             self.paths.insert(key, value);
-        } else if self.entries.contains_key(&key.entry()) {
-            self.paths.entry(key.folded()).or_default().merge(&value);
+        } else if self.entries.get(&key.entry()).is_some() {
+            let other = key.folded();
+            match self.paths.get_mut(&other) {
+                Some(row) => row.merge(&value),
+                None => self.paths.insert(other, value),
+            }
         }
         room
     }
@@ -240,23 +242,27 @@ impl OpenWindow {
         weight: u64,
         failed: bool,
     ) -> bool {
-        let room = self.rows() < cap;
-        let site = match self.sites.get_mut(&key) {
-            Some(site) => site,
-            None if room => self.sites.entry(key).or_default(),
-            None => return false,
+        let visit = |site: &mut SiteSummary| {
+            site.visits += 1;
+            site.failed += u64::from(failed);
+            site.durations.record(nanos, weight);
         };
-        site.visits += 1;
-        site.failed += u64::from(failed);
-        site.durations.record(nanos, weight);
-        true
+        if let Some(site) = self.sites.get_mut(&key) {
+            visit(site);
+            return true;
+        }
+        let room = self.rows() < cap;
+        if room {
+            let mut site = SiteSummary::default();
+            visit(&mut site);
+            self.sites.insert(key, site);
+        }
+        room
     }
 
     /// Adds one call between services.
     pub fn edge(&mut self, cap: usize, key: EdgeKey, call: Call) -> bool {
-        let room = self.rows() < cap || self.edges.contains_key(&key);
-        if room {
-            let edge = self.edges.entry(key).or_default();
+        let add = |edge: &mut EdgeSummary| {
             edge.weight = edge.weight.saturating_add(call.weight);
             if call.failed {
                 edge.failed_weight = edge.failed_weight.saturating_add(call.weight);
@@ -265,6 +271,16 @@ impl OpenWindow {
                 edge.caller.record(ns, call.weight);
             }
             edge.callee.record(call.callee_ns, call.weight);
+        };
+        if let Some(edge) = self.edges.get_mut(&key) {
+            add(edge);
+            return true;
+        }
+        let room = self.rows() < cap;
+        if room {
+            let mut edge = EdgeSummary::default();
+            add(&mut edge);
+            self.edges.insert(key, edge);
         }
         room
     }
@@ -292,12 +308,12 @@ impl OpenWindow {
     /// Adds what the window has gathered so far of the service graph: calls, and calls to what sends no
     /// spans.
     pub fn count_graph(&self, into: &mut Counters) {
-        into.edges.extend(self.edges.iter().map(|(key, edge)| {
+        into.edges.extend(self.edges.rows().iter().map(|(key, edge)| {
             let mut counters = EdgeCounters::default();
             counters.add(edge);
             (*key, counters)
         }));
-        let sites = self.sites.iter().filter(|(code, _)| code.is_virtual());
+        let sites = self.sites.rows().iter().filter(|(code, _)| code.is_virtual());
         into.sites.extend(sites.map(|(code, site)| {
             let mut counters = SiteCounters::default();
             counters.add(site);
@@ -316,14 +332,19 @@ impl OpenWindow {
             window: self.window,
             red: self.red.into_rows(ranks),
             late: late.into_rows(ranks),
-            entries: in_order(self.entries.into_iter().map(|(k, v)| (k.order(ranks), v)), |o| {
-                EntryCode::key_of(o, ranks)
-            }),
-            paths: in_order(self.paths.into_iter().map(|(k, v)| (k.order(ranks), v)), |o| {
-                PathCode::key_of(o, ranks)
-            }),
-            sites: in_order(self.sites.into_iter().map(|(k, v)| (k.order(), v)), SiteCode::key_of),
-            edges: sorted(self.edges.into_iter()),
+            entries: in_order(
+                self.entries.into_rows().into_iter().map(|(k, v)| (k.order(ranks), v)),
+                |o| EntryCode::key_of(o, ranks),
+            ),
+            paths: in_order(
+                self.paths.into_rows().into_iter().map(|(k, v)| (k.order(ranks), v)),
+                |o| PathCode::key_of(o, ranks),
+            ),
+            sites: in_order(
+                self.sites.into_rows().into_iter().map(|(k, v)| (k.order(), v)),
+                SiteCode::key_of,
+            ),
+            edges: sorted(self.edges.into_rows().into_iter()),
             series: sorted(self.series.into_iter()),
             faults,
             tally,

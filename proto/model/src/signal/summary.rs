@@ -120,8 +120,9 @@ impl RedSummary {
         match self.exemplars.binary_search_by_key(&rank(&candidate), rank) {
             Ok(_) => {}
             Err(at) if at < EXEMPLARS => {
+                // First out, then in: so it never has room for more.
+                self.exemplars.truncate(EXEMPLARS - 1);
                 self.exemplars.insert(at, candidate);
-                self.exemplars.truncate(EXEMPLARS);
             }
             Err(_) => {}
         }

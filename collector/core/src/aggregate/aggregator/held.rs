@@ -49,7 +49,7 @@ impl Aggregator {
             windows: Vec::new(),
         };
         for partition in &self.partitions {
-            held.spans.extend_from_slice(partition.open());
+            partition.open().for_each(|run| held.spans.extend_from_slice(run));
             held.evaluated.extend(partition.evaluated());
         }
         // Counters and late spans go with the window that closes next, whether it is open or not.
@@ -80,7 +80,7 @@ impl Aggregator {
     pub fn adopt(&mut self, held: &[Held]) {
         let mine = |hash: TraceHash| hash.shard(self.shards) == self.shard;
         for span in held.iter().flat_map(|h| &h.spans).filter(|s| mine(s.trace.hash())) {
-            self.partitions[span.trace.hash().partition()].adopt(*span);
+            self.partitions[span.trace.hash().partition()].adopt(*span, &mut self.shelf);
             self.open += 1;
         }
         for &(hash, at) in held.iter().flat_map(|h| &h.evaluated) {

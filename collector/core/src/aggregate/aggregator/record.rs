@@ -91,7 +91,8 @@ impl Aggregator {
         let before = partition.len();
         let precious = is_precious(span) || self.precious.contains(&hash.0);
         let open = OpenSpan::new(span, red, arrival).with_query(query).precious(precious);
-        let (was, given) = (partition.is_thinned(), partition.push(open, self.budget, step));
+        let was = partition.is_thinned();
+        let given = partition.push(open, self.budget, step, &mut self.shelf);
         self.open = self.open + partition.len() - before;
         if given != Given::default() {
             self.thinned += usize::from(partition.is_thinned()) - usize::from(was);

@@ -73,17 +73,20 @@ impl Counts {
 }
 
 /// The rows of both. Which of them comes next is as good as random: without a branch on it, none is foretold
-/// wrongly.
+/// wrongly; and with all room made before, none has to ask for it.
 fn union(mine: &[(u16, f32)], theirs: &[(u16, f32)]) -> Vec<(u16, f32)> {
-    let mut rows = Vec::with_capacity(mine.len() + theirs.len());
-    let (mut i, mut j) = (0, 0);
-    while let (Some(a), Some(b)) = (mine.get(i), theirs.get(j)) {
+    let mut rows = vec![(0, 0.0); mine.len() + theirs.len()];
+    let (mut i, mut j, mut len) = (0, 0, 0);
+    for row in &mut rows {
+        let (Some(a), Some(b)) = (mine.get(i), theirs.get(j)) else { break };
         let (left, right) = (a.0 <= b.0, b.0 <= a.0);
         let spans = if left { a.1 } else { 0.0 } + if right { b.1 } else { 0.0 };
-        rows.push((a.0.min(b.0), spans));
+        *row = (a.0.min(b.0), spans);
         i += usize::from(left);
         j += usize::from(right);
+        len += 1;
     }
+    rows.truncate(len);
     rows.extend_from_slice(mine.get(i..).unwrap_or_default());
     rows.extend_from_slice(theirs.get(j..).unwrap_or_default());
     rows.shrink_to_fit();

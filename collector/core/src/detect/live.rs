@@ -216,7 +216,7 @@ impl Live {
         if self.reference.windows() >= self.settings.warmup {
             let at = (self.from, self.next);
             let seen = window.counts.quantiles(QUANTILES);
-            let limits = self.reference.limits(QUANTILES);
+            let limits = self.reference.remember_limits();
             for (i, (quantile, (limit, p))) in QUANTILES.into_iter().zip(limits).enumerate() {
                 let slow = (window.counts.share_above(limit) * n as f64).round() as u64;
                 let mut verdict = self.slow[i].step(&self.settings, at, (n, slow), p);
@@ -282,7 +282,7 @@ impl Live {
             return Vec::new();
         }
         let half = |v: &Verdict| v.passes(0.5);
-        let limits = self.reference.limits(QUANTILES).into_iter().zip(QUANTILES);
+        let limits = self.reference.limits().into_iter().zip(QUANTILES);
         let slow = self.slow.iter().zip(limits).filter_map(|(c, ((limit_ns, _), quantile))| {
             let verdict = c.last().filter(half)?;
             Some(Alarm {

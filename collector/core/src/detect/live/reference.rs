@@ -1,6 +1,6 @@
 //! What a series was like: a decayed histogram.
 
-use super::slow_limit;
+use super::{QUANTILES, slow_limit};
 use crate::detect::counts::Counts;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub(super) struct Reference {
     requests: f64,
     failures: f64,
     windows: usize,
+    /// What [`Self::limits`] last said, until more is learnt: it learns once in several windows.
+    #[serde(skip)]
+    limits: Option<[(u64, f64); QUANTILES.len()]>,
 }
 
 /// Buckets below this share of the whole are forgotten: they decayed away.
@@ -55,17 +58,27 @@ impl Reference {
         self.requests = self.requests * decay + part.requests as f64;
         self.failures = self.failures * decay + part.failures as f64;
         self.windows += part.windows;
+        self.limits = None;
     }
 
-    /// For each quantile (ascending): the limit above which a request counts as slow (the quantile plus
+    /// For each of [`QUANTILES`]: the limit above which a request counts as slow (the quantile plus
     /// a margin), in nanoseconds, and the share of the reference itself that lies above it; below a
     /// fifth of what the quantile leaves it is not trusted.
-    pub(super) fn limits<const N: usize>(&self, quantiles: [f64; N]) -> [(u64, f64); N] {
-        let mut at = self.counts.quantiles(quantiles).into_iter();
-        quantiles.map(|quantile| {
-            let limit = slow_limit(at.next().unwrap_or(0));
-            (limit, self.counts.share_above(limit).max(0.2 * (1.0 - quantile)))
+    pub(super) fn limits(&self) -> [(u64, f64); QUANTILES.len()] {
+        self.limits.unwrap_or_else(|| {
+            let mut at = self.counts.quantiles(QUANTILES).into_iter();
+            QUANTILES.map(|quantile| {
+                let limit = slow_limit(at.next().unwrap_or(0));
+                (limit, self.counts.share_above(limit).max(0.2 * (1.0 - quantile)))
+            })
         })
+    }
+
+    /// The same, remembered.
+    pub(super) fn remember_limits(&mut self) -> [(u64, f64); QUANTILES.len()] {
+        let limits = self.limits();
+        self.limits = Some(limits);
+        limits
     }
 
     /// Expected share of failures: the mean of a Beta posterior.

@@ -120,8 +120,11 @@ impl RedSummary {
         match self.exemplars.binary_search_by_key(&rank(&candidate), rank) {
             Ok(_) => {}
             Err(at) if at < EXEMPLARS => {
-                // First out, then in: so it never has room for more.
+                // First out, then in: so it never has room for more. Many operations see one span a window and shard.
                 self.exemplars.truncate(EXEMPLARS - 1);
+                if self.exemplars.capacity() == 0 {
+                    self.exemplars.reserve_exact(1);
+                }
                 self.exemplars.insert(at, candidate);
             }
             Err(_) => {}

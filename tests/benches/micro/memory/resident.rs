@@ -9,11 +9,14 @@ pub struct Since(f64);
 
 impl Since {
     /// From now; the peak begins anew, too. What the allocator has kept of what was freed is filled
-    /// first, for what is made of it would not show.
+    /// first, large pieces before small ones, for what is made of it would not show.
     pub fn now() -> Self {
-        let full = field("VmRSS:") + 4.0;
-        while field("VmRSS:") < full {
-            (0..10_000).for_each(|_| std::mem::forget(std::hint::black_box(vec![1u8; 56])));
+        for (bytes, times) in [(64 << 10, 8), (4 << 10, 128), (512, 1_024), (56, 10_000)] {
+            let full = field("VmRSS:") + 4.0;
+            while field("VmRSS:") < full {
+                let piece = |_| std::mem::forget(std::hint::black_box(vec![1u8; bytes]));
+                (0..times).for_each(piece);
+            }
         }
         // "5" resets the peak (Linux, proc(5)); where it may not be written, the peak is that of all.
         let _ = std::fs::write("/proc/self/clear_refs", "5");

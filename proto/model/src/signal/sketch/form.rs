@@ -93,7 +93,7 @@ impl Form {
                 Added::Done => true,
                 Added::New(at, cell) if cells.len() < FEW => {
                     if cells.len() == cells.capacity() {
-                        cells.reserve_exact(room(cells.len()));
+                        cells.reserve_exact(room(cells.len() / 2));
                     }
                     cells.insert(at, cell);
                     true

@@ -1,6 +1,6 @@
 //! Which traces of a partition were evaluated, and when, until nothing of them can be under way.
 //!
-//! There are some ten times more of them than open traces, so each takes eight bytes: 56 bits of its hash, whose
+//! There are some eight times more of them than open traces, so each takes eight bytes: 56 bits of its hash, whose
 //! lowest 8 are the partition's and the same for all, and the number of the visit that evaluated it.
 
 use crate::hash::IdHash;

@@ -21,7 +21,7 @@ impl Shelf {
         self.0.pop().unwrap_or_else(|| Box::new([OpenSpan::default(); BLOCK]))
     }
 
-    /// Gives memory back where more than a quarter of what `open` spans take is free.
+    /// Gives memory back where more is free than half of what `open` spans take: a quarter stays.
     pub fn trim(&mut self, open: usize) {
         let keep = KEPT + open / BLOCK / 4;
         if self.0.len() > 2 * keep {
@@ -33,7 +33,7 @@ impl Shelf {
 /// The open spans of a partition, in the order in which they came as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub struct Cells {
-    /// Those with spans, and one more to write to next; none where there never was a span.
+    /// Those with spans, and one more to write to next; none where nothing is open.
     blocks: Vec<Block>,
     len: usize,
 }

@@ -81,6 +81,23 @@ impl<K: Copy + Eq + Hash, V> Dense<K, V> {
         Some(&mut self.rows.get_mut(place)?.1)
     }
 
+    /// The row of a key, to be changed; made where there is none and there is room for one.
+    #[inline]
+    pub fn row(&mut self, key: K, room: bool) -> Option<&mut V>
+    where
+        V: Default,
+    {
+        let place = match self.place(&key) {
+            Some(place) => place,
+            None if room => {
+                self.insert(key, V::default());
+                self.rows.len() - 1
+            }
+            None => return None,
+        };
+        Some(&mut self.rows.get_mut(place)?.1)
+    }
+
     /// Files a row of a key that has none, as the caller has seen.
     pub fn insert(&mut self, key: K, value: V) {
         make_room(&mut self.rows);
@@ -141,6 +158,7 @@ mod tests {
                 *plain.entry(key).or_insert(0) += u64::from(n);
                 prop_assert_eq!(dense.get(&key), plain.get(&key));
             }
+            prop_assert_eq!(dense.row(500, false), None);
             prop_assert_eq!(dense.get(&500), None);
             prop_assert_eq!(dense.len(), plain.len());
             prop_assert!(dense.rows().iter().map(|(key, _)| key).eq(&order));

@@ -211,11 +211,7 @@ impl OpenWindow {
         if room {
             self.paths.insert(key, value);
         } else if self.entries.get(&key.entry()).is_some() {
-            let other = key.folded();
-            match self.paths.get_mut(&other) {
-                Some(row) => row.merge(&value),
-                None => self.paths.insert(other, value),
-            }
+            self.paths.row(key.folded(), true).into_iter().for_each(|row| row.merge(&value));
         }
         room
     }
@@ -242,47 +238,27 @@ impl OpenWindow {
         weight: u64,
         failed: bool,
     ) -> bool {
-        let visit = |site: &mut SiteSummary| {
-            site.visits += 1;
-            site.failed += u64::from(failed);
-            site.durations.record(nanos, weight);
-        };
-        if let Some(site) = self.sites.get_mut(&key) {
-            visit(site);
-            return true;
-        }
         let room = self.rows() < cap;
-        if room {
-            let mut site = SiteSummary::default();
-            visit(&mut site);
-            self.sites.insert(key, site);
-        }
-        room
+        let Some(site) = self.sites.row(key, room) else { return false };
+        site.visits += 1;
+        site.failed += u64::from(failed);
+        site.durations.record(nanos, weight);
+        true
     }
 
     /// Adds one call between services.
     pub fn edge(&mut self, cap: usize, key: EdgeKey, call: Call) -> bool {
-        let add = |edge: &mut EdgeSummary| {
-            edge.weight = edge.weight.saturating_add(call.weight);
-            if call.failed {
-                edge.failed_weight = edge.failed_weight.saturating_add(call.weight);
-            }
-            if let Some(ns) = call.caller_ns {
-                edge.caller.record(ns, call.weight);
-            }
-            edge.callee.record(call.callee_ns, call.weight);
-        };
-        if let Some(edge) = self.edges.get_mut(&key) {
-            add(edge);
-            return true;
-        }
         let room = self.rows() < cap;
-        if room {
-            let mut edge = EdgeSummary::default();
-            add(&mut edge);
-            self.edges.insert(key, edge);
+        let Some(edge) = self.edges.row(key, room) else { return false };
+        edge.weight = edge.weight.saturating_add(call.weight);
+        if call.failed {
+            edge.failed_weight = edge.failed_weight.saturating_add(call.weight);
         }
-        room
+        if let Some(ns) = call.caller_ns {
+            edge.caller.record(ns, call.weight);
+        }
+        edge.callee.record(call.callee_ns, call.weight);
+        true
     }
 
     /// Adds what a series did.

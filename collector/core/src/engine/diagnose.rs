@@ -11,7 +11,7 @@ use super::regressions::between;
 use crate::catalog::Catalog;
 use crate::classify::{Hypothesis, Impact, hypotheses, ruled_out};
 use crate::facts::{Facts, Stretch};
-use longpole_model::finding::{Bottleneck, BottleneckKind, Diagnosis};
+use longpole_model::finding::{Bottleneck, BottleneckKind, Diagnosis, Pattern};
 use longpole_model::signal::{Role, Tally, Window};
 use std::collections::BTreeMap;
 
@@ -84,8 +84,19 @@ fn explain(mut all: Vec<Hypothesis>, facts: &Facts) -> Vec<Hypothesis> {
         .collect();
     // A surge slows everything that it reaches; what is slow there is not yet a cause.
     let surge = all.iter().any(|h| h.kind == BottleneckKind::Load && h.strength >= CLEAR_RESOURCE);
+    let chatty: Vec<String> =
+        all.iter().filter(|h| is_multiplied(h)).map(|h| h.service.clone()).collect();
     for h in &mut all {
         if surge && h.kind != BottleneckKind::Load && facts.demand_grew(&h.service) >= SURGE {
+            h.strength *= 0.5;
+        }
+        // Whoever makes many times the calls takes many times the turns: its queues, its processor and those of
+        // whom it asks so much more fill by that.
+        let asked = |by: &String| {
+            let below = || facts.graph.below(by).contains(h.service.as_str());
+            *by == h.service || (facts.demand_grew(&h.service) >= SURGE && below())
+        };
+        if is_filled(h.kind) && chatty.iter().any(asked) {
             h.strength *= 0.5;
         }
         // Demand comes from outside: nothing in here explains it.
@@ -108,6 +119,21 @@ const CLEAR_RESOURCE: f64 = 0.5;
 
 /// Growth of demand on a service that explains its slowness.
 const SURGE: f64 = 1.5;
+
+/// Whether calls multiplied that nobody made again because they fail: that is how a program is written, and follows
+/// from nothing that fills.
+fn is_multiplied(h: &Hypothesis) -> bool {
+    let patterns = [Pattern::NPlusOne, Pattern::DuplicateQuery, Pattern::ChattyFanOut];
+    let mut said = h.evidence.iter().filter(|e| e.supports).filter_map(|e| e.pattern);
+    h.kind == BottleneckKind::ChattyCalls
+        && h.strength >= CLEAR_RESOURCE
+        && said.any(|p| patterns.contains(&p))
+}
+
+/// What fills when more is asked of it; a gap into a service is the queue in front of it.
+fn is_filled(kind: BottleneckKind) -> bool {
+    matches!(kind, BottleneckKind::Cpu | BottleneckKind::Queue | BottleneckKind::NetworkIo)
+}
 
 fn is_resource(kind: BottleneckKind) -> bool {
     use BottleneckKind as K;
@@ -223,4 +249,52 @@ pub fn diagnosis(
     let said = conclude(&before, &after, &out.regressions, context);
     (out.candidates, out.attributions) = (said.candidates, said.attributions);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Shift;
+    use longpole_model::finding::Evidence;
+
+    fn said(service: &str, kind: BottleneckKind, pattern: Option<Pattern>) -> Hypothesis {
+        let shift = Shift { before: 1.0, after: 70.0, sigma: 1.0, samples: [600, 450] };
+        let evidence = Evidence {
+            claim: "calls".to_owned(),
+            signal: "visits".to_owned(),
+            unit: "1".to_owned(),
+            before: Some(shift.before),
+            after: Some(shift.after),
+            samples: shift.samples,
+            strength: shift.z(),
+            supports: true,
+            pattern,
+        };
+        Hypothesis {
+            service: service.to_owned(),
+            kind,
+            strength: 0.8,
+            impact: Impact::Resource,
+            evidence: vec![evidence],
+            site: None,
+        }
+    }
+
+    /// Strength of a cause at a service beside calls of `orders` that multiplied.
+    fn beside(pattern: Pattern, service: &str, kind: BottleneckKind) -> f64 {
+        let calls = said("orders", BottleneckKind::ChattyCalls, Some(pattern));
+        let all = explain(vec![calls, said(service, kind, None)], &Facts::default());
+        all.last().map_or(0.0, |h| h.strength)
+    }
+
+    #[test]
+    fn what_fills_gives_way_to_calls_that_multiplied() {
+        for kind in [BottleneckKind::Queue, BottleneckKind::Cpu, BottleneckKind::NetworkIo] {
+            assert!(beside(Pattern::NPlusOne, "orders", kind) < 0.5, "{kind:?}");
+            assert!(beside(Pattern::RetryStorm, "orders", kind) > 0.7, "{kind:?}: it made them");
+            assert!(beside(Pattern::NPlusOne, "catalog", kind) > 0.7, "{kind:?} of somebody else");
+        }
+        let memory = beside(Pattern::NPlusOne, "orders", BottleneckKind::Memory);
+        assert!(memory > 0.7, "memory does not fill by turns");
+    }
 }

@@ -1,8 +1,9 @@
-//! When more began to be asked: the change-point of the requests that a population takes.
+//! When more began to be asked, or done: the change-point of the requests that a population takes, and of the calls
+//! that they make.
 //!
-//! What more requests make slow alarms later than they came, since queues fill first; a baseline that ends at the
-//! alarm reaches into the surge and takes it for usual. What grew for other reasons is not told here, nor whose
-//! fault it is.
+//! What more work makes slow alarms later than it came, since queues fill first and a machine has something left; a
+//! baseline that ends at the alarm reaches into it and takes it for usual. What grew for other reasons is not told
+//! here, nor whose fault it is.
 
 use super::Population;
 use crate::stats::{CHI_SQUARED_MEDIAN, median};
@@ -16,34 +17,47 @@ const CLEAR: f64 = 30.0;
 /// Windows on either side at least: fewer have no spread.
 const LEAST: usize = 4;
 
-/// Requests of a window.
+/// What was counted in a window.
 #[derive(Clone, Copy, Debug)]
 struct Count {
     start: Timestamp,
-    seconds: f64,
-    requests: f64,
+    /// Among what it was counted: seconds, or requests.
+    among: f64,
+    events: f64,
 }
 
-/// When requests of the population began to come half as often again, if that was at `first` or later and before
-/// `last`: the place that divides the windows' counts into two rates with the greatest likelihood, over-dispersion
-/// allowed for.
+/// When requests of the population began to come half as often again, or to make half as many calls again, if that
+/// was at `first` or later and before `last`; the earlier of both.
 pub fn surge(
     windows: &[&WindowSummary],
     population: &Population,
     first: Timestamp,
     last: Timestamp,
 ) -> Option<Timestamp> {
-    let counts: Vec<Count> = windows
-        .iter()
-        .map(|w| Count {
-            start: w.window.start,
-            seconds: w.window.seconds(),
-            requests: requests(w, population),
-        })
-        .skip_while(|c| c.requests <= 0.0)
-        .collect();
+    let began = windows.iter().position(|w| requests(w, population) > 0.0)?;
+    let windows = &windows[began..];
+    let count = |windows: &[&WindowSummary], of: &dyn Fn(&WindowSummary) -> (f64, f64)| {
+        let one = |w: &&WindowSummary| {
+            let (among, events) = of(w);
+            Count { start: w.window.start, among, events }
+        };
+        windows.iter().map(one).collect::<Vec<Count>>()
+    };
+    let asked = count(windows, &|w| (w.window.seconds(), requests(w, population)));
+    // Calls have a row for each place, thousands a window: as long before and behind is enough of them.
+    let long = last.since(first);
+    let at = |t| windows.partition_point(|w| w.window.start < t);
+    let around = windows.get(at(first.minus(long))..at(last.plus(long))).unwrap_or_default();
+    let called = count(around, &|w| (requests(w, population), visits(w, population)));
+    let near = |start: &Timestamp| *start >= first && *start < last;
+    [asked, called].iter().filter_map(|counts| grown(counts)).filter(near).min()
+}
+
+/// Where events became half as frequent again: the place that divides the windows' counts into two rates with the
+/// greatest likelihood, over-dispersion allowed for.
+fn grown(counts: &[Count]) -> Option<Timestamp> {
     let sum =
-        |side: &[Count]| side.iter().fold((0.0, 0.0), |(n, t), c| (n + c.requests, t + c.seconds));
+        |side: &[Count]| side.iter().fold((0.0, 0.0), |(n, t), c| (n + c.events, t + c.among));
     let at = (LEAST..(counts.len() + 1).saturating_sub(LEAST)).max_by(|a, b| {
         let likelihood = |at: usize| {
             let (before, after) = counts.split_at(at);
@@ -57,8 +71,7 @@ pub fn surge(
     let gained = 2.0 * (log(then) + log(now) - log((then.0 + now.0, then.1 + now.1)));
     let clear = gained / dispersion(before, rate(then)).max(dispersion(after, rate(now))) >= CLEAR;
     let start = after.first()?.start;
-    let near = start >= first && start < last;
-    (near && clear && rate(now) >= GROWN * rate(then)).then_some(start)
+    (clear && rate(now) >= GROWN * rate(then)).then_some(start)
 }
 
 /// Whole requests that the population took: those whose root it is.
@@ -68,16 +81,23 @@ fn requests(w: &WindowSummary, population: &Population) -> f64 {
     ours.map(|(_, v)| v.weight as f64 / 65_536.0).sum()
 }
 
+/// Calls of those requests, and their own parts: all places that they visit.
+fn visits(w: &WindowSummary, population: &Population) -> f64 {
+    let rows = w.paths.iter().filter(|((k, _), _)| k.scope == Scope::Trace);
+    let ours = rows.filter(|((k, _), _)| population.enters(k.operation));
+    ours.map(|(_, v)| v.visits as f64 / 65_536.0).sum()
+}
+
 /// The part of a Poisson log-likelihood that a rate of its own decides.
-fn log((n, seconds): (f64, f64)) -> f64 {
-    if n > 0.0 { n * (n / seconds.max(1e-9)).ln() } else { 0.0 }
+fn log((n, among): (f64, f64)) -> f64 {
+    if n > 0.0 { n * (n / among.max(1e-9)).ln() } else { 0.0 }
 }
 
 /// How much wider than Poisson's the counts scatter around a rate, at least 1.
 fn dispersion(counts: &[Count], rate: f64) -> f64 {
     let residual = |c: &Count| {
-        let expected = (rate * c.seconds).max(1e-9);
-        (c.requests - expected).powi(2) / expected
+        let expected = (rate * c.among).max(1e-9);
+        (c.events - expected).powi(2) / expected
     };
     let squares: Vec<f64> = counts.iter().map(residual).collect();
     (median(&squares) / CHI_SQUARED_MEDIAN).max(1.0)
@@ -97,19 +117,28 @@ mod tests {
 
     /// Windows of ten seconds, with so many requests each.
     fn found(requests: &[u64], first: u64, last: u64) -> Option<u64> {
+        let one = requests.iter().map(|n| (*n, *n)).collect::<Vec<_>>();
+        found_of(&one, first, last)
+    }
+
+    /// Windows of ten seconds, with so many requests and visits each.
+    fn found_of(counts: &[(u64, u64)], first: u64, last: u64) -> Option<u64> {
         let operation = OperationId(0);
         let version = VersionId::NONE;
         let key = EntryKey { scope: Scope::Trace, operation, version, failed: false, band: 20 };
         let site = SiteKey { operation, peer: OperationId::NONE, category: Category::Own };
         let windows: Vec<WindowSummary> = (0..)
-            .zip(requests)
-            .map(|(i, n)| {
+            .zip(counts)
+            .map(|(i, (n, visits))| {
                 let start = at(i * 10);
                 let window = Window { start, end: start.plus(10 * SECOND) };
                 let value = EntryValue { weight: n << 16, entries: *n, duration_ns: *n };
                 WindowSummary {
                     entries: vec![(key, value)],
-                    paths: vec![((key, site), PathValue::default())],
+                    paths: vec![(
+                        (key, site),
+                        PathValue { visits: visits << 16, ..PathValue::default() },
+                    )],
                     ..WindowSummary::empty(window)
                 }
             })
@@ -130,6 +159,18 @@ mod tests {
         assert_eq!(found(&counts, 60, 120), None, "a third more");
         counts[10..].fill(60);
         assert_eq!(found(&counts, 60, 120), None, "less");
+    }
+
+    #[test]
+    fn calls_that_multiply_begin_before_they_hurt() {
+        let requests = [200, 190, 215, 205, 195, 210, 200, 188, 207, 199, 204, 196, 190, 208, 201];
+        let each = |more: u64| -> Vec<(u64, u64)> {
+            let of = |(i, n): (usize, &u64)| (*n, 3 * n + if i < 10 { 0 } else { more * n });
+            requests.iter().enumerate().map(of).collect()
+        };
+        assert_eq!(found_of(&each(75), 60, 120), Some(100), "felt at 120");
+        assert_eq!(found_of(&each(75), 60, 100), None, "nothing is earlier than the alarm");
+        assert_eq!(found_of(&each(1), 60, 120), None, "a third more");
     }
 
     #[test]

@@ -15,10 +15,10 @@ use longpole_model::signal::{SECOND, Timestamp, WindowSummary};
 pub(super) const LOOK_BACK: usize = 360;
 /// Latest windows in which it is read who shares requests with whom.
 const RECENT: usize = 18;
-/// Alarms that began this many windows before the clearest one may still be the same story.
+/// Alarms that began this many windows before the clearest one may still be the same story, and this long before it
+/// where windows are narrow, nanoseconds. More requests than before, or more calls for one, may be felt so much later:
+/// as long as a change before an onset is suspected.
 const NEAR: u64 = 6;
-/// More requests than before may be felt so much later, nanoseconds: as long as a change before an onset is
-/// suspected.
 const LEAD: u64 = 60 * SECOND;
 /// Stories told in one tick, clearest first; the next look comes soon.
 const STORIES: usize = 8;
@@ -67,13 +67,14 @@ impl Look<'_> {
         // The clearest alarm dates the onset; what began long before it is another story.
         let all = || story.iter().filter_map(|rank| alarms.get(*rank)).map(|(_, r)| r);
         let clearest = all().next()?;
-        let near = |r: &&Regression| r.since.plus(NEAR * self.width) >= clearest.since;
+        let lead = LEAD.max(NEAR * self.width);
+        let near = |r: &&Regression| r.since.plus(lead) >= clearest.since;
         let onset = all().filter(near).map(|r| r.since).min().unwrap_or(clearest.since);
         let population = reached.population(story, OPERATIONS);
         let split_at = |onset| self.windows.partition_point(|w| w.window.start < onset);
         let from = split_at(onset).saturating_sub(LOOK_BACK);
-        // More requests came before they were felt.
-        let first = onset.minus(LEAD.max(NEAR * self.width));
+        // More requests, or more calls for one, came before they were felt.
+        let first = onset.minus(lead);
         let onset = surge(&self.windows[from..], &population, first, onset).unwrap_or(onset);
         let split = split_at(onset);
         let stretch = |of: &[&WindowSummary]| Stretch::new(of.iter().copied(), Some(&population));

@@ -15,13 +15,20 @@ use tokio::process::{Child, ChildStderr, Command};
 
 /// Calm before the release: what a detector needs to know what is normal.
 const CALM: Duration = Duration::from_secs(20);
-/// The verdict is read once the investigation has looked at this much of the bad release.
+/// A window waits until its traces have settled (5 s after their last span, and a turn of the partitions): with less,
+/// calls count in later windows than the times and gauges that they explain.
+const LATENESS: &str = "9s";
+/// The verdict is read once the investigation has looked at this much of the bad release, and has said the same for
+/// so long: a standing cause is looked at again after six windows, and what is slow is told late.
 const SEEN: u64 = 8 * SECOND;
+const STANDS: Duration = Duration::from_secs(7);
 /// The release waits so long at most for what is open to end: on a machine that is taken away for moments, something
 /// may be, and would hide what comes.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// The whole story is over by then, the wait for what is open not counted.
 const END: Duration = Duration::from_secs(58);
+/// Between two looks at the investigations.
+const AGAIN: Duration = Duration::from_millis(200);
 /// The collector listens within this time.
 const START: Duration = Duration::from_secs(10);
 
@@ -76,29 +83,30 @@ impl Story {
 
     /// Waits until no investigation is open, as who releases with care does.
     async fn settle(&mut self) -> Result<(), DemoError> {
+        let Some(open) = self.read(|_| true).await? else { return Ok(()) };
+        let most = PATIENCE.as_secs();
+        say(&format!("the release waits ({most} s at most) for what is open: {}", open.title));
         let began = Instant::now();
-        let mut told = false;
-        while let Some(open) = read(&self.investigations().await?, Timestamp(0)) {
-            if !told {
-                let most = PATIENCE.as_secs();
-                say(&format!(
-                    "the release waits ({most} s at most) for what is open: {}",
-                    open.title
-                ));
-                told = true;
-            }
-            if began.elapsed() >= PATIENCE {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+        while began.elapsed() < PATIENCE && self.read(|_| true).await?.is_some() {
+            tokio::time::sleep(AGAIN).await;
         }
         self.waited = began.elapsed();
         Ok(())
     }
 
-    /// What the collector knows of investigations.
-    async fn investigations(&self) -> Result<String, DemoError> {
-        Ok(fetch(&format!("http://{}/api/v1/investigations", self.listen)).await?)
+    /// The open investigation that is `ours`; of several, the one that is worth most comes first.
+    async fn read(
+        &self,
+        ours: impl Fn(&Investigation) -> bool,
+    ) -> Result<Option<Investigation>, DemoError> {
+        #[derive(serde::Deserialize)]
+        struct Table {
+            investigations: Vec<Investigation>,
+        }
+        let document = fetch(&format!("http://{}/api/v1/investigations", self.listen)).await?;
+        let table: Option<Table> = serde_json::from_str(&document).ok();
+        let all = table.into_iter().flat_map(|t| t.investigations);
+        Ok(all.filter(|i| i.resolved_at.is_none()).find(ours))
     }
 
     /// Lets it go wrong. Where that is a release of the culprit, the collector is told of the deploy as a
@@ -128,24 +136,29 @@ impl Story {
     }
 
     /// Waits for an investigation of what began with the release; where none is opened, one that was open before and
-    /// still is counts: it took in what came, or hid it.
+    /// has looked at what came counts: it took it in, or hid it.
     pub(super) async fn wait(&mut self) -> Result<Option<Investigation>, DemoError> {
+        let released = self.released;
         let mut best: Option<Investigation> = None;
+        let mut since = Instant::now();
         while self.began.elapsed() < END + self.waited {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            let Some(fresh) = read(&self.investigations().await?, self.released) else { continue };
+            tokio::time::sleep(AGAIN).await;
+            let Some(fresh) = self.read(|i| i.opened_at >= released).await? else { continue };
             if self.found_after.is_none() {
                 self.found_after = Some(self.began.elapsed());
                 say(&format!("opened: {}", fresh.title));
             }
-            let seen = fresh.window.end.since(self.released);
+            if best.as_ref().is_none_or(|b| verdict(Some(b)) != verdict(Some(&fresh))) {
+                since = Instant::now();
+            }
+            let seen = fresh.window.end.since(released);
             best = Some(fresh);
-            if seen >= SEEN {
+            if seen >= SEEN && since.elapsed() >= STANDS {
                 break;
             }
         }
         if best.is_none() {
-            best = read(&self.investigations().await?, Timestamp(0));
+            best = self.read(|i| i.window.end > released).await?;
             best.iter().for_each(|i| say(&format!("open since before the release: {}", i.title)));
         }
         Ok(best)
@@ -242,24 +255,12 @@ fn verdict(found: Option<&Investigation>) -> (&str, &str) {
     first.map_or(("nobody", "none"), |b| (b.service.as_str(), b.kind.as_str()))
 }
 
-/// The open investigation that was opened at `since` or after it; of several, the one that is worth most
-/// comes first.
-fn read(document: &str, since: Timestamp) -> Option<Investigation> {
-    #[derive(serde::Deserialize)]
-    struct Table {
-        investigations: Vec<Investigation>,
-    }
-    let table: Table = serde_json::from_str(document).ok()?;
-    let ours = |i: &Investigation| i.resolved_at.is_none() && i.opened_at >= since;
-    table.investigations.into_iter().find(ours)
-}
-
 /// Starts a collector on free ports; gives OTLP/HTTP and the page.
 async fn collector(program: &PathBuf) -> Result<(Child, SocketAddr, SocketAddr), DemoError> {
     let any = "127.0.0.1:0";
     let mut child = Command::new(program)
         .args(["collector", "--grpc", any, "--http", any, "--listen", any])
-        .args(["--window", "1s", "--lateness", "2s"])
+        .args(["--window", "1s", "--lateness", LATENESS])
         .env("LONGPOLE_LOG_FORMAT", "json")
         .env_remove("LONGPOLE_CONFIG")
         .stdin(Stdio::null())

@@ -71,6 +71,11 @@ fn files(folder: &Path) -> Vec<u8> {
 
 /// Sends all of them, one a request, and reads what every voice says.
 fn told(collector: &Collector) -> Vec<u8> {
+    let soon = std::time::Duration::from_secs(20);
+    // With a journal it listens before it has looked into it.
+    longpole_tests::collector::wait_until(soon, "it is ready", || {
+        collector.get("/readyz").status == 200
+    });
     for one in spans() {
         // Found as it is sent, or the test would show nothing.
         let body = request("shop", vec![one]);
@@ -80,11 +85,9 @@ fn told(collector: &Collector) -> Vec<u8> {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
     let all = planted().count() as f64;
-    longpole_tests::collector::wait_until(
-        std::time::Duration::from_secs(20),
-        "all counted",
-        || collector.sum("traces_span_metrics_calls_total", &[("service_name", "shop")]) == all,
-    );
+    longpole_tests::collector::wait_until(soon, "all counted", || {
+        collector.sum("traces_span_metrics_calls_total", &[("service_name", "shop")]) == all
+    });
     let mut said = collector.metrics().into_bytes();
     for path in ["/api/v1/red", "/api/v1/services", "/api/v1/investigations", "/api/v1/outbox"] {
         said.extend(collector.get(path).body);

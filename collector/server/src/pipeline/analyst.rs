@@ -18,7 +18,7 @@ use longpole_core::engine::snapshot::recent;
 use longpole_core::engine::totals::{Gross, Joint, Order, totals, totals_of};
 use longpole_model::finding::{Change, Event, Investigation, Snapshot, Totals};
 use longpole_model::signal::{Given, SECOND, Tally, Timestamp, WindowSummary};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -59,8 +59,8 @@ pub enum Told {
         lane: u32,
         said: Timestamp,
     },
-    /// A shard or a lane has ended.
-    Ended,
+    /// A shard or a lane has ended, and said all that it had.
+    Ended(usize),
     /// No more begin.
     Closing,
 }
@@ -84,8 +84,8 @@ pub struct State {
     pub(super) analyst: Analyst,
     pub(super) role: Role,
     doors: Arc<Doors>,
-    /// Shards and lanes that work, and whether no more begin.
-    working: usize,
+    /// Shards and lanes that work, how many of each number, and whether no more begin.
+    working: BTreeMap<usize, usize>,
     closing: bool,
     /// Names behind the ids of what the analyst knows.
     pub(super) catalog: Arc<Catalog>,
@@ -126,7 +126,7 @@ impl State {
         Self {
             analyst,
             role,
-            working: doors.queues().len(),
+            working: (0..doors.queues().len()).map(|shard| (shard, 1)).collect(),
             closing: false,
             catalog: Arc::default(),
             doors,
@@ -144,7 +144,7 @@ impl State {
     pub(super) fn run(&mut self, queue: &Queue<Told>, clock: WallClock) {
         let mut jobs = Vec::new();
         let mut next = Instant::now();
-        while self.working > 0 || !self.closing {
+        while !self.working.is_empty() || !self.closing {
             if Instant::now() >= next {
                 self.doors.tick(clock.now());
                 if self.marks().is_some_and(|marks| marks.is_wanted()) {
@@ -206,12 +206,12 @@ impl State {
                 }
             }
             Told::Begun { lane, said } => {
-                self.working += 1;
+                *self.working.entry(lane as usize).or_default() += 1;
                 if let Role::Leads(lead) = &mut self.role {
                     lead.flown.retain(|part| part.lane != lane || part.end <= said);
                 }
             }
-            Told::Ended => self.working -= 1,
+            Told::Ended(shard) => self.ended(shard),
             Told::Closing => self.closing = true,
         }
     }
@@ -259,7 +259,10 @@ impl State {
             return;
         }
         self.asked += 1;
-        let (missing, catalog, pending) = self.doors.peek(self.asked);
+        let (mut missing, catalog, pending) = self.doors.peek(self.asked);
+        // Who has been told to end answers no more, and may not have said yet what it had: its end is its answer, or
+        // what it had would be missed until it comes.
+        missing.extend(self.working.keys());
         self.question = Some(Question {
             number: self.asked,
             readers: vec![reader],
@@ -271,6 +274,18 @@ impl State {
             held: Vec::new(),
         });
         self.answered();
+    }
+
+    fn ended(&mut self, shard: usize) {
+        if let Some(many) = self.working.get_mut(&shard).filter(|many| **many > 1) {
+            *many -= 1;
+            return;
+        }
+        self.working.remove(&shard);
+        if let Some(question) = &mut self.question {
+            question.missing.remove(&shard);
+            self.answered();
+        }
     }
 
     fn answer(&mut self, shard: usize, peeked: Peeked) {

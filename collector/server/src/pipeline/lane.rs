@@ -79,7 +79,7 @@ impl Lane {
         let left = self.aggregator.finish().summaries;
         let left = self.fresh(left);
         self.analyst.push(Told::Flown { lane: self.number, windows: left });
-        self.analyst.push(Told::Ended);
+        self.analyst.push(Told::Ended(self.number as usize));
     }
 
     /// What an earlier owner said comes out in part when it is read again.

@@ -123,7 +123,7 @@ impl Pipeline {
         };
         self.analyst.push(Told::Begun { lane: number, said });
         if let Err(e) = thread(format!("stream-{number}"), move || lane.run()) {
-            self.analyst.push(Told::Ended);
+            self.analyst.push(Told::Ended(number as usize));
             return Err(e);
         }
         let inlet = Inlet {

@@ -82,5 +82,5 @@ pub fn run(
         }
         gauge.holds(shard, aggregator.open_spans());
     }
-    analyst.push(Told::Ended);
+    analyst.push(Told::Ended(shard));
 }

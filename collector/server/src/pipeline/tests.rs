@@ -1,6 +1,8 @@
 //! The pipeline without doors: stamps, back-pressure, totals that do not go back.
 
 use super::*;
+use crate::checkpoint::lane::EntryPlace;
+use crate::dedupe::Verdict;
 use longpole_core::limits::Limits;
 use longpole_core::route::Tree;
 use longpole_model::signal::*;
@@ -78,6 +80,44 @@ async fn counted(shards: u32) {
     assert_eq!(submit(&pipeline, 1, 100).await, Err(Refused::Closing));
     assert!(pipeline.totals().await.is_none());
     assert!(pipeline.ask(|_| ()).await.is_none());
+}
+
+/// Its thread still works off what came when nobody asks it any more.
+#[tokio::test]
+async fn what_a_stream_had_when_it_was_given_up_is_counted_all_along() {
+    let (settings, analyst) = parts(1);
+    let clock = WallClock::start();
+    let (pipeline, owner) = Pipeline::start_for_streams(
+        &settings,
+        analyst,
+        clock,
+        Box::new(|_| {}),
+        Arc::new(|_, _, _| {}),
+    )
+    .expect("a thread");
+    let sharing = Sharing {
+        settings,
+        analyst: Box::new(|| parts(1).1),
+        adopt: Box::new(drop),
+        waiting: Box::new(Vec::new),
+    };
+    pipeline.lead(&Arc::new(sharing), None).await.expect("alive");
+    pipeline.begin((0, 1), 1, None, Timestamp(0)).expect("a thread");
+    for _ in 0..200 {
+        let stamp = pipeline.now();
+        let batch = batch(stamp, 100);
+        let room = pipeline.room(100, &batch).await.expect("room");
+        let name = Name::of(None, &batch);
+        let none = Rejections::default();
+        let entry = (EntryPlace::default(), stamp);
+        let taken = pipeline.submit_of(0, room, (batch, none), name, entry);
+        assert_eq!(taken, Ok(Verdict::Fresh));
+    }
+    pipeline.end(0);
+    let totals = pipeline.totals().await.expect("alive");
+    assert_eq!(totals.red.iter().map(|r| r.red.weight >> 16).sum::<u64>(), 20_000);
+    pipeline.close();
+    owner.join().expect("ended in order");
 }
 
 #[tokio::test]

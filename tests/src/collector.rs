@@ -91,6 +91,11 @@ impl Collector {
         call(self.listen, "GET", path, &[], b"").unwrap_or_else(|e| panic!("GET {path}: {e}"))
     }
 
+    /// Whether it takes requests: with a journal it listens before it has looked into it.
+    pub fn is_ready(&self) -> bool {
+        self.get("/readyz").status == 200
+    }
+
     /// POST on the OTLP/HTTP port.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         call(self.http, "POST", path, headers, body)

@@ -72,10 +72,7 @@ fn files(folder: &Path) -> Vec<u8> {
 /// Sends all of them, one a request, and reads what every voice says.
 fn told(collector: &Collector) -> Vec<u8> {
     let soon = std::time::Duration::from_secs(20);
-    // With a journal it listens before it has looked into it.
-    longpole_tests::collector::wait_until(soon, "it is ready", || {
-        collector.get("/readyz").status == 200
-    });
+    longpole_tests::collector::wait_until(soon, "it is ready", || collector.is_ready());
     for one in spans() {
         // Found as it is sent, or the test would show nothing.
         let body = request("shop", vec![one]);

@@ -47,7 +47,7 @@ fn lives(c: &Collector, after: &str) {
     };
     timed("HTTP", &|| post(c, &good(1)).status == 200);
     timed("gRPC", &|| call(c, &good(1)).code == Some(code::OK));
-    timed("readiness", &|| c.get("/readyz").status == 200);
+    timed("readiness", &|| c.is_ready());
 }
 
 /// Does something and waits until a counter has grown by just that much.

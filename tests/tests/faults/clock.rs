@@ -169,7 +169,7 @@ fn a_journal_goes_on_under_another_clock() {
     for by in lives {
         clock.set(by);
         let collector = clock.start(&["--data", &data]);
-        let ready = || collector.get("/readyz").status == 200;
+        let ready = || collector.is_ready();
         wait_until(Duration::from_secs(30), "it is ready", ready);
         judge(&collector, sent);
         sent += load(&collector, by, STAYS / 2);
@@ -177,7 +177,7 @@ fn a_journal_goes_on_under_another_clock() {
     }
     clock.set(0);
     let collector = clock.start(&["--data", &data]);
-    wait_until(Duration::from_secs(30), "it is ready", || collector.get("/readyz").status == 200);
+    wait_until(Duration::from_secs(30), "it is ready", || collector.is_ready());
     let fate = judge(&collector, sent);
     say(&format!("F9: lives with a journal under clocks at {lives:?} s, each killed: {fate}"));
     collector.terminate();

@@ -55,7 +55,7 @@ fn a_full_disk() {
     let arguments = ["--window", "1s", "--lateness", "1s", "--horizon", "1s", "--data"];
     let start = || Collector::start(&[&arguments[..], &[data.to_str().expect("a path")]].concat());
     let collector = start();
-    let ready = |c: &Collector| c.get("/readyz").status == 200;
+    let ready = Collector::is_ready;
     wait_until(Duration::from_secs(10), "it is ready", || ready(&collector));
     let headers = [("Content-Type", "application/x-protobuf")];
     let (mut acknowledged, mut refused) = (0, 0);

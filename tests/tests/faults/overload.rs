@@ -115,7 +115,7 @@ fn ten_times_the_load() {
         load.flood.store(false, Ordering::Relaxed);
         let ended = Instant::now();
         wait_until(Duration::from_secs(30), "back to normal", || {
-            let ready = collector.get("/readyz").status == 200;
+            let ready = collector.is_ready();
             ready && step(&collector) == 0 && collector.sum("longpole_queue_bytes", &[]) < 1e6
         });
         back = ended.elapsed();

@@ -209,7 +209,7 @@ fn a_full_journal_takes_nothing_and_recovers() {
         taken
     };
     wait_until(Duration::from_secs(60), "requests are taken again", || {
-        send() && collector.get("/readyz").status == 200
+        send() && collector.is_ready()
     });
     let (first, mut taken, mut worst) = (began.elapsed(), 0u64, Duration::ZERO);
     // Senders that do not slow down: it is full again and again.

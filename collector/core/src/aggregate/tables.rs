@@ -210,8 +210,10 @@ impl OpenWindow {
         let room = self.rows() < cap;
         if room {
             self.paths.insert(key, value);
-        } else if self.entries.get(&key.entry()).is_some() {
-            self.paths.row(key.folded(), true).into_iter().for_each(|row| row.merge(&value));
+        } else if self.entries.get(&key.entry()).is_some()
+            && let Some(row) = self.paths.row(key.folded(), true)
+        {
+            row.merge(&value);
         }
         room
     }

@@ -117,11 +117,9 @@ fn surplus_ns(facts: &Facts, c: &CallFacts) -> f64 {
 /// it and behind it, which nobody's span shows but the request's.
 fn longer_ns(facts: &Facts, c: &CallFacts) -> f64 {
     let service = facts.name_of(c.entry);
-    let others =
-        facts.flows.iter().filter(|(f, _)| f.service == service && f.category != c.site.category);
-    let others = others.filter(|(f, _)| {
-        matches!(f.category, Category::Store | Category::Remote | Category::Callee | Category::Gap)
-    });
+    let calls = [Category::Store, Category::Remote, Category::Callee, Category::Gap];
+    let others = calls.into_iter().filter(|category| *category != c.site.category);
+    let others = others.flat_map(|category| facts.flows_from(service, category));
     let elsewhere: f64 = others.filter(|(_, f)| f.grew()).map(|(_, f)| f.total_excess_ns()).sum();
     let [then, now] = c.duration_ns;
     ((now - then) * c.requests[1] - elsewhere).max(0.0)

@@ -34,21 +34,20 @@ pub fn surge(
     first: Timestamp,
     last: Timestamp,
 ) -> Option<Timestamp> {
-    let began = windows.iter().position(|w| requests(w, population) > 0.0)?;
-    let windows = &windows[began..];
-    let count = |windows: &[&WindowSummary], of: &dyn Fn(&WindowSummary) -> (f64, f64)| {
-        let one = |w: &&WindowSummary| {
-            let (among, events) = of(w);
-            Count { start: w.window.start, among, events }
-        };
-        windows.iter().map(one).collect::<Vec<Count>>()
+    let count = |w: &&WindowSummary| Count {
+        start: w.window.start,
+        among: w.window.seconds(),
+        events: requests(w, population),
     };
-    let asked = count(windows, &|w| (w.window.seconds(), requests(w, population)));
+    let asked: Vec<Count> = windows.iter().map(count).skip_while(|c| c.events <= 0.0).collect();
     // Calls have a row for each place, thousands a window: as long before and behind is enough of them.
     let long = last.since(first);
-    let at = |t| windows.partition_point(|w| w.window.start < t);
-    let around = windows.get(at(first.minus(long))..at(last.plus(long))).unwrap_or_default();
-    let called = count(around, &|w| (requests(w, population), visits(w, population)));
+    let around = first.minus(long)..last.plus(long);
+    let begun = windows.iter().skip(windows.len() - asked.len());
+    let called = asked.iter().zip(begun).filter(|(c, _)| around.contains(&c.start));
+    let called =
+        called.map(|(c, w)| Count { among: c.events, events: visits(w, population), ..*c });
+    let called: Vec<Count> = called.collect();
     let near = |start: &Timestamp| *start >= first && *start < last;
     [asked, called].iter().filter_map(|counts| grown(counts)).filter(near).min()
 }

@@ -148,7 +148,7 @@ impl Story {
                 self.found_after = Some(self.began.elapsed());
                 say(&format!("opened: {}", fresh.title));
             }
-            if best.as_ref().is_none_or(|b| verdict(Some(b)) != verdict(Some(&fresh))) {
+            if verdict(best.as_ref()) != verdict(Some(&fresh)) {
                 since = Instant::now();
             }
             let seen = fresh.window.end.since(released);

@@ -17,13 +17,25 @@ pub struct Counts {
 impl Counts {
     /// What a sketch holds.
     pub fn of(sketch: &Sketch) -> Self {
-        let (mut rows, mut total) = (Vec::with_capacity(sketch.most_buckets()), 0.0);
+        let mut counts = Self::default();
+        counts.read(sketch);
+        counts
+    }
+
+    /// Becomes what a sketch holds, in the memory that is there.
+    pub fn read(&mut self, sketch: &Sketch) {
+        self.clear();
         sketch.for_each(|id, weight| {
             let spans = weight as f64 / 65_536.0;
-            total += spans;
-            rows.push((id, spans as f32));
+            self.total += spans;
+            self.rows.push((id, spans as f32));
         });
-        Self { rows, total }
+    }
+
+    /// Becomes empty; the memory stays.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.total = 0.0;
     }
 
     /// Spans in all.
@@ -31,9 +43,14 @@ impl Counts {
         self.total
     }
 
-    /// Adds another distribution.
+    /// Adds another distribution, where it is: memory is asked for only where there are new buckets, and no more
+    /// than they need.
     pub fn merge(&mut self, other: &Self) {
-        self.rows = union(&self.rows, &other.rows);
+        let (mine, theirs) = (self.rows.len(), &other.rows);
+        let len = union(&self.rows, theirs);
+        self.rows.reserve_exact(len - mine);
+        self.rows.resize(len, (0, 0.0));
+        unite(&mut self.rows, mine, theirs);
         self.total += other.total;
     }
 
@@ -72,25 +89,34 @@ impl Counts {
     }
 }
 
-/// The rows of both. Which of them comes next is as good as random: without a branch on it, none is foretold
-/// wrongly; and with all room made before, none has to ask for it.
-fn union(mine: &[(u16, f32)], theirs: &[(u16, f32)]) -> Vec<(u16, f32)> {
-    let mut rows = vec![(0, 0.0); mine.len() + theirs.len()];
+/// How many buckets the two have together. Which of them comes next is as good as random: without a branch on it,
+/// none is foretold wrongly; so below.
+fn union(mine: &[(u16, f32)], theirs: &[(u16, f32)]) -> usize {
     let (mut i, mut j, mut len) = (0, 0, 0);
-    for row in &mut rows {
-        let (Some(a), Some(b)) = (mine.get(i), theirs.get(j)) else { break };
-        let (left, right) = (a.0 <= b.0, b.0 <= a.0);
-        let spans = if left { a.1 } else { 0.0 } + if right { b.1 } else { 0.0 };
-        *row = (a.0.min(b.0), spans);
-        i += usize::from(left);
-        j += usize::from(right);
+    while let (Some(a), Some(b)) = (mine.get(i), theirs.get(j)) {
+        i += usize::from(a.0 <= b.0);
+        j += usize::from(b.0 <= a.0);
         len += 1;
     }
-    rows.truncate(len);
-    rows.extend_from_slice(mine.get(i..).unwrap_or_default());
-    rows.extend_from_slice(theirs.get(j..).unwrap_or_default());
-    rows.shrink_to_fit();
-    rows
+    len + (mine.len() - i) + (theirs.len() - j)
+}
+
+/// Brings the first `mine` of the rows together with theirs, so that they just fill the rows: from behind, where
+/// there is room.
+fn unite(rows: &mut [(u16, f32)], mine: usize, theirs: &[(u16, f32)]) {
+    let (mut i, mut j) = (mine, theirs.len());
+    for at in (0..rows.len()).rev() {
+        let Some(b) = j.checked_sub(1).and_then(|j| theirs.get(j)) else { break };
+        let Some(a) = i.checked_sub(1).and_then(|i| rows.get(i)).copied() else {
+            rows[..j].copy_from_slice(&theirs[..j]);
+            break;
+        };
+        let (left, right) = (a.0 >= b.0, b.0 >= a.0);
+        let spans = if left { a.1 } else { 0.0 } + if right { b.1 } else { 0.0 };
+        rows[at] = (a.0.max(b.0), spans);
+        i -= usize::from(left);
+        j -= usize::from(right);
+    }
 }
 
 #[cfg(test)]

@@ -192,33 +192,39 @@ impl Live {
 
     /// Takes the next window: durations, requests counted, failed ones counted. Gives back the alarms
     /// that this window raised; while one stands, no further ones.
-    pub fn observe(&mut self, durations: Counts, n: u64, failed: u64) -> Vec<Alarm> {
-        if self.pending.windows == 0 {
+    pub fn observe(&mut self, durations: &Counts, n: u64, failed: u64) -> Vec<Alarm> {
+        let first = self.pending.windows == 0;
+        if first {
             self.from = self.next;
         }
         self.next += 1;
+        if first && n >= self.settings.least {
+            return self.test(durations, n, failed);
+        }
         self.pending.add(durations, n, failed);
         let few = self.pending.requests < self.settings.least;
         if few && self.pending.windows < self.settings.patience {
             return Vec::new();
         }
         let window = std::mem::take(&mut self.pending);
-        if window.requests == 0 {
-            return Vec::new();
-        }
-        self.test(window)
+        let alarms = match window.requests {
+            0 => Vec::new(),
+            n => self.test(&window.counts, n, window.failures),
+        };
+        self.pending = window.emptied();
+        alarms
     }
 
-    fn test(&mut self, window: Part) -> Vec<Alarm> {
-        let (n, failed) = (window.requests, window.failures);
+    /// Takes as many requests as are tested at once.
+    fn test(&mut self, durations: &Counts, n: u64, failed: u64) -> Vec<Alarm> {
         let mut alarms = Vec::new();
         let mut quiet = true;
         if self.reference.windows() >= self.settings.warmup {
             let at = (self.from, self.next);
-            let seen = window.counts.quantiles(QUANTILES);
+            let seen = durations.quantiles(QUANTILES);
             let limits = self.reference.remember_limits();
             for (i, (quantile, (limit, p))) in QUANTILES.into_iter().zip(limits).enumerate() {
-                let slow = (window.counts.share_above(limit) * n as f64).round() as u64;
+                let slow = (durations.share_above(limit) * n as f64).round() as u64;
                 let mut verdict = self.slow[i].step(&self.settings, at, (n, slow), p);
                 quiet &= self.slow[i].quiet();
                 // The floor of the effect: the window's own quantile must lie above the limit, or
@@ -263,7 +269,7 @@ impl Live {
             }
             return alarms;
         }
-        self.young.add(window.counts, n, failed);
+        self.young.add(durations, n, failed);
         // A young reference lags less: half of what it knows.
         let lag = self.settings.lag.min(1 + self.reference.windows() / 2);
         if self.young.windows >= lag.div_ceil(2) {
@@ -271,6 +277,7 @@ impl Live {
             if known.windows > 0 {
                 self.reference.learn(&known, self.settings.decay);
             }
+            self.young = known.emptied();
         }
         alarms
     }
@@ -330,7 +337,7 @@ mod tests {
         (0..300).find(|&i| {
             let bad = i >= slow_from;
             let alarms = live.observe(
-                window(i, 50, if bad { slow } else { 5 }),
+                &window(i, 50, if bad { slow } else { 5 }),
                 50,
                 if bad { failed } else { 0 },
             );
@@ -352,7 +359,7 @@ mod tests {
         let mut live = Live::new(Settings::default());
         let mut found = None;
         for i in 0..600 {
-            let alarms = live.observe(window(i, 10, if i >= 400 { 400 } else { 0 }), 10, 0);
+            let alarms = live.observe(&window(i, 10, if i >= 400 { 400 } else { 0 }), 10, 0);
             if let Some(a) = alarms.first() {
                 found = Some((i, a.verdict.since));
                 break;

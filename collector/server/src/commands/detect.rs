@@ -140,7 +140,7 @@ fn observe_durations(series: &mut Series, durations: &[f64]) -> bool {
         sketch.record((d * SCALE) as u64, 1 << 16);
         n += 1;
     }
-    !live.observe(Counts::of(&sketch), n, 0).is_empty()
+    !live.observe(&Counts::of(&sketch), n, 0).is_empty()
 }
 
 fn observe_value(series: &mut Series, value: f64) -> bool {

@@ -119,8 +119,12 @@ impl Sketch {
         cells.iter().for_each(|c| self.add(few::id(*c), few::count(*c) << ONE_BITS));
     }
 
-    /// Adds cells to cells in one walk over both; `false` when that is not what they are.
+    /// Adds cells to cells in one walk over both, or pages to pages; `false` when that is not what they are.
     fn unite(&mut self, other: &Self) -> bool {
+        if let (Form::Paged(mine), Form::Paged(theirs)) = (&mut self.0, &other.0) {
+            mine.merge(theirs);
+            return true;
+        }
         let (Some(mine), Some(theirs)) = (self.0.cells(), other.0.cells()) else { return false };
         let united = if mine.len() + theirs.len() <= 4 * INLINE {
             let united = few::union::<{ 4 * INLINE }>(mine, theirs);
@@ -143,11 +147,6 @@ impl Sketch {
     /// Bytes held beside the sketch itself.
     pub fn heap_bytes(&self) -> usize {
         self.0.heap_bytes()
-    }
-
-    /// Non-empty buckets at most, for who makes room for them.
-    pub fn most_buckets(&self) -> usize {
-        self.0.most_buckets()
     }
 
     /// Non-empty buckets, ascending: (bucket id, 16.16 weight).

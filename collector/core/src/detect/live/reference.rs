@@ -15,15 +15,17 @@ pub(super) struct Part {
 
 impl Part {
     /// Adds a window.
-    pub(super) fn add(&mut self, counts: Counts, requests: u64, failures: u64) {
-        if self.windows == 0 {
-            self.counts = counts;
-        } else {
-            self.counts.merge(&counts);
-        }
+    pub(super) fn add(&mut self, counts: &Counts, requests: u64, failures: u64) {
+        self.counts.merge(counts);
         self.requests += requests;
         self.failures += failures;
         self.windows += 1;
+    }
+
+    /// Becomes empty; the memory stays, since the next window is soon there.
+    pub(super) fn emptied(mut self) -> Self {
+        self.counts.clear();
+        Self { counts: self.counts, ..Self::default() }
     }
 }
 

@@ -86,6 +86,9 @@ pub struct Watch {
     windows: Windows,
     placebo: Placebo,
     blips: u64,
+    /// Where the distributions of a series are read: one behind the other in the same memory.
+    #[serde(skip)]
+    halves: [Counts; 2],
 }
 
 impl Watch {
@@ -105,9 +108,11 @@ impl Watch {
                 (slot, Some(_)) => slot.insert(Box::new(Series::new(index, summary.window.start))),
             };
             let red = red.as_deref().unwrap_or(&nothing);
-            let [mut durations, other] = red.halves.each_ref().map(Counts::of);
-            self.placebo.observe([&durations, &other], summary.window.seconds());
-            durations.merge(&other);
+            let [durations, other] = &mut self.halves;
+            durations.read(&red.halves[0]);
+            other.read(&red.halves[1]);
+            self.placebo.observe([durations, other], summary.window.seconds());
+            durations.merge(other);
             let alarms = s.live.observe(durations, red.spans, red.failed);
             // A window that shards missed says nothing about rates.
             let moved = match summary.missing_shards {

@@ -66,7 +66,7 @@ impl Form {
                 Self::Few(few)
             }
             None => {
-                let mut paged = Box::new(Paged::new());
+                let mut paged = Box::new(Paged::with_room(cells.iter().map(|c| few::id(*c))));
                 cells.iter().for_each(|c| paged.add(few::id(*c), few::count(*c) << ONE_BITS));
                 Self::Paged(paged)
             }
@@ -153,16 +153,6 @@ impl Form {
             Self::Few(cells) => cells.get(cells.len() / 2).map_or(0, |c| u64::from(*c)),
             Self::Weighed(rows) => rows.0.get(rows.0.len() / 2).copied().unwrap_or_default(),
             Self::Paged(paged) => paged.touch(id),
-        }
-    }
-
-    /// Non-empty buckets at most.
-    pub fn most_buckets(&self) -> usize {
-        match self {
-            Self::Inline(_) => INLINE,
-            Self::Few(cells) => cells.len(),
-            Self::Weighed(rows) => rows.0.len(),
-            Self::Paged(paged) => paged.buckets(),
         }
     }
 

@@ -45,9 +45,39 @@ fn add<T: Copy + Into<u64> + TryFrom<u64>>(cells: &mut [T], i: usize, weight: u6
 /// One page more; gives back where it begins.
 fn grow<T: Clone + Default>(cells: &mut Vec<T>) -> usize {
     let begin = cells.len();
-    cells.reserve_exact(PAGE);
+    if begin == cells.capacity() {
+        cells.reserve_exact(PAGE);
+    }
     cells.resize(begin + PAGE, T::default());
     begin
+}
+
+/// Adds cells to cells of a page, all at once; `false` when a sum is not the width's, and then nothing has changed.
+/// A sum that went over is found out and taken back behind the walk: without a branch in it, many go at once.
+#[inline]
+fn add_page<T: Copy, U: Copy + Into<T>>(
+    mine: &mut [T],
+    theirs: &[U],
+    add: impl Fn(T, T) -> (T, bool),
+    sub: impl Fn(T, T) -> T,
+) -> bool {
+    let pairs = mine.iter_mut().zip(theirs);
+    let over = pairs.fold(false, |over, (mine, theirs)| {
+        let (sum, too_much) = add(*mine, (*theirs).into());
+        *mine = sum;
+        over | too_much
+    });
+    if over {
+        mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine = sub(*mine, (*theirs).into()));
+    }
+    !over
+}
+
+/// The same with weights, which have room for all.
+fn add_weights<U: Copy + Into<u64>>(mine: &mut [u64], theirs: &[U], bits: u32) -> bool {
+    let pairs = mine.iter_mut().zip(theirs);
+    pairs.for_each(|(mine, theirs)| *mine = mine.saturating_add((*theirs).into() << bits));
+    true
 }
 
 fn wider<T: Copy + Into<u64>, W: TryFrom<u64> + Default>(cells: &[T], bits: u32) -> Vec<W> {
@@ -87,6 +117,35 @@ impl Paged {
         }
     }
 
+    /// No buckets, with room for the pages of these, which ascend.
+    pub fn with_room(ids: impl Iterator<Item = u16>) -> Self {
+        let (mut pages, mut last) = (0, PAGES);
+        for page in ids.map(|id| usize::from(id) / PAGE) {
+            pages += usize::from(page != last);
+            last = page;
+        }
+        Self { places: [0; PAGES], cells: Cells::Byte(Vec::with_capacity(pages * PAGE)) }
+    }
+
+    /// Adds the buckets of another, page by page.
+    pub fn merge(&mut self, other: &Self) {
+        let both = self.places.iter().zip(other.places);
+        let new = both.filter(|(mine, theirs)| **mine == 0 && *theirs > 0).count();
+        self.cells.reserve_exact(new * PAGE);
+        let part = if matches!(other.cells, Cells::Weighted(_)) { FRACTION } else { 0 };
+        let pages = other.places.iter().enumerate().filter(|(_, place)| **place > 0);
+        for (page, place) in pages {
+            let mine = self.places.get(page).copied().unwrap_or_default();
+            let begin = match usize::from(mine).checked_sub(1) {
+                Some(place) => place * PAGE,
+                None => self.page(page),
+            };
+            while !self.cells.add_page(begin, &other.cells, (usize::from(*place) - 1) * PAGE) {
+                self.cells.widen(part);
+            }
+        }
+    }
+
     /// Makes a page; gives back where its cells begin.
     #[cold]
     fn page(&mut self, page: usize) -> usize {
@@ -115,21 +174,6 @@ impl Paged {
         }
     }
 
-    /// Non-empty buckets.
-    pub fn buckets(&self) -> usize {
-        fn filled<T: Copy + Default + PartialEq>(cells: &[T]) -> usize {
-            // Sums of a page fit into a byte, and sixteen cells are then compared at once.
-            let page = |cells: &[T]| cells.iter().map(|n| u8::from(*n != T::default())).sum::<u8>();
-            cells.chunks(PAGE).map(|cells| usize::from(page(cells))).sum()
-        }
-        match &self.cells {
-            Cells::Byte(cells) => filled(cells),
-            Cells::Short(cells) => filled(cells),
-            Cells::Whole(cells) => filled(cells),
-            Cells::Weighted(cells) => filled(cells),
-        }
-    }
-
     pub fn heap_bytes(&self) -> usize {
         match &self.cells {
             Cells::Byte(cells) => cells.capacity(),
@@ -154,11 +198,14 @@ fn tell<T: Copy + Into<u64>>(
         if cells.iter().fold(0, |all, n| all | (*n).into()) == 0 {
             continue;
         }
-        for (at, n) in cells.iter().enumerate() {
-            let n: u64 = (*n).into();
-            if n > 0 {
-                f((first + RUN * run + at) as u16, n << bits);
-            }
+        // Which of them are empty is as good as random: asked without a branch, they are stepped over without one.
+        let filled = |(at, n): (usize, &T)| u32::from((*n).into() > 0) << at;
+        let mut filled = cells.iter().enumerate().map(filled).fold(0, |all, one| all | one);
+        while filled > 0 {
+            let at = filled.trailing_zeros() as usize;
+            filled &= filled - 1;
+            let n: u64 = cells.get(at).copied().map_or(0, Into::into);
+            f((first + RUN * run + at) as u16, n << bits);
         }
     }
 }
@@ -177,6 +224,47 @@ impl Cells {
                 }
                 true
             }
+        }
+    }
+
+    /// Makes room for more cells, and for no others.
+    fn reserve_exact(&mut self, more: usize) {
+        match self {
+            Self::Byte(cells) => cells.reserve_exact(more),
+            Self::Short(cells) => cells.reserve_exact(more),
+            Self::Whole(cells) => cells.reserve_exact(more),
+            Self::Weighted(cells) => cells.reserve_exact(more),
+        }
+    }
+
+    /// Adds the page of another that begins at `from` to the one that begins at `at`; `false` when cells must be
+    /// wider for it, and then nothing has changed.
+    fn add_page(&mut self, at: usize, other: &Self, from: usize) -> bool {
+        let (at, from) = (at..at + PAGE, from..from + PAGE);
+        match (self, other) {
+            (Self::Byte(a), Self::Byte(b)) => {
+                add_page(&mut a[at], &b[from], u8::overflowing_add, u8::wrapping_sub)
+            }
+            (Self::Short(a), Self::Byte(b)) => {
+                add_page(&mut a[at], &b[from], u16::overflowing_add, u16::wrapping_sub)
+            }
+            (Self::Short(a), Self::Short(b)) => {
+                add_page(&mut a[at], &b[from], u16::overflowing_add, u16::wrapping_sub)
+            }
+            (Self::Whole(a), Self::Byte(b)) => {
+                add_page(&mut a[at], &b[from], u32::overflowing_add, u32::wrapping_sub)
+            }
+            (Self::Whole(a), Self::Short(b)) => {
+                add_page(&mut a[at], &b[from], u32::overflowing_add, u32::wrapping_sub)
+            }
+            (Self::Whole(a), Self::Whole(b)) => {
+                add_page(&mut a[at], &b[from], u32::overflowing_add, u32::wrapping_sub)
+            }
+            (Self::Weighted(a), Self::Byte(b)) => add_weights(&mut a[at], &b[from], ONE_BITS),
+            (Self::Weighted(a), Self::Short(b)) => add_weights(&mut a[at], &b[from], ONE_BITS),
+            (Self::Weighted(a), Self::Whole(b)) => add_weights(&mut a[at], &b[from], ONE_BITS),
+            (Self::Weighted(a), Self::Weighted(b)) => add_weights(&mut a[at], &b[from], 0),
+            _ => false,
         }
     }
 

@@ -24,9 +24,10 @@ step() {
     fi
 }
 
-# A C compiler (zstd is C) and Python (the scorers of recordings).
+# A C compiler and make (zstd and jemalloc are C) and Python (the scorers of recordings).
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v make >/dev/null || missing+=(make)
 command -v python3 >/dev/null || missing+=(python3-minimal)
 if [ ${#missing[@]} -gt 0 ]; then
     say "installing from Debian: ${missing[*]}"

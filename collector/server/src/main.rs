@@ -4,6 +4,11 @@ use clap::Parser;
 use longpole_collector::commands::{Cli, exit, run};
 use std::process::ExitCode;
 
+/// Windows are made of many small pieces that one thread takes and another gives back, all at once: see
+/// ARCHITECTURE, *Decisions*.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {

@@ -29,6 +29,10 @@ use counts::Count;
 use report::Report;
 use std::process::ExitCode;
 
+/// The collector's.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// One subject.
 pub struct Bench {
     /// On the command line and before each figure.

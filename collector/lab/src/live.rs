@@ -9,6 +9,7 @@ mod cache;
 mod drive;
 mod journal;
 mod link;
+mod machine;
 mod recorder;
 mod roles;
 mod round;
@@ -17,6 +18,7 @@ mod visitors;
 
 pub use book::Book;
 pub use drive::{Live, LiveError, Plan, fetch, post};
+pub use machine::Machine;
 pub use round::{RELEASES, Round};
 pub use visitors::Visitors;
 

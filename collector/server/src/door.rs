@@ -4,6 +4,7 @@
 //!
 //! How bytes come in and answers go out is [`grpc`] and [`http`]; profiles that were asked for are `profile`.
 
+mod buffer;
 mod decoders;
 pub mod grpc;
 pub mod http;

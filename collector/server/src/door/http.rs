@@ -1,5 +1,6 @@
 //! OTLP over HTTP: protobuf and JSON on one port, told apart by `Content-Type`.
 
+use super::buffer::Buffer;
 use super::room::{NoRoom, Room};
 use super::{
     Accepted, Denied, Door, Encoding, InflateError, NotUnpacked, RETRY_AFTER, Transport, too_large,
@@ -192,17 +193,18 @@ pub(super) async fn collect(
     cap: usize,
     room: &mut Room,
 ) -> Result<Vec<u8>, Broken> {
-    let mut out = Vec::new();
+    let expected = expected.min(cap);
+    let mut out = Buffer::up_to(expected);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Broken::Cut(format!("the body broke off: {e}")))?;
         let Ok(data) = frame.into_data() else { continue };
         if out.len() + data.len() > cap {
             return Err(Broken::TooLarge(cap));
         }
-        room.make(&mut out, data.len(), expected.min(cap))?;
-        out.extend_from_slice(&data);
+        room.make(&mut out, data.len(), expected)?;
+        out.extend(&data);
     }
-    Ok(out)
+    Ok(out.into_bytes())
 }
 
 fn success(form: Form, signal: Signal, accepted: Accepted) -> Response<Body> {

@@ -4,6 +4,7 @@ mod growing;
 
 pub use growing::Contexts;
 
+use super::buffer::Buffer;
 use super::room::{NoRoom, Room, Rooms};
 use growing::Growing;
 use hyper::HeaderMap;
@@ -132,7 +133,8 @@ fn inflate(
     cap: usize,
 ) -> Result<Vec<u8>, NotUnpacked> {
     let expected = declared(body, encoding).unwrap_or_default();
-    let mut out = Growing { bytes: Vec::new(), expected, cap, room: Some(room) };
+    let bytes = Buffer::up_to(cap.saturating_add(1));
+    let mut out = Growing { bytes, expected, cap, room: Some(room) };
     match encoding {
         Encoding::Identity => out.read(body, "nothing")?,
         Encoding::Gzip => out.read(flate2::bufread::MultiGzDecoder::new(body), "gzip")?,
@@ -147,7 +149,7 @@ fn inflate(
             }
         }
     }
-    Ok(out.bytes)
+    Ok(out.bytes.into_bytes())
 }
 
 /// Decompresses gzip to at most `cap` bytes.
@@ -156,9 +158,10 @@ fn inflate(
 /// [`InflateError`].
 pub(crate) fn gunzip(body: &[u8], cap: usize) -> Result<Vec<u8>, InflateError> {
     let expected = declared(body, Encoding::Gzip).unwrap_or_default();
-    let mut out = Growing { bytes: Vec::new(), expected, cap, room: None };
+    let bytes = Buffer::up_to(cap.saturating_add(1));
+    let mut out = Growing { bytes, expected, cap, room: None };
     match out.read(flate2::bufread::MultiGzDecoder::new(body), "gzip") {
-        Ok(()) => Ok(out.bytes),
+        Ok(()) => Ok(out.bytes.into_bytes()),
         Err(NotUnpacked::Bad(bad)) => Err(bad),
         // Its room has no other bound.
         Err(NotUnpacked::Full) => Err(InflateError::TooLarge(cap)),

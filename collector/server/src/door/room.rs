@@ -5,6 +5,7 @@
 //! quarter to small ones, and those that begin another to those that have begun; and while more than half is taken bodies have less time to come: whoever is slow
 //! holds nobody up for long. Work that may take long is done beside the network's threads, only so much at a time.
 
+use super::buffer::Buffer;
 use super::inflate::Contexts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -139,22 +140,22 @@ impl Room {
         Ok(())
     }
 
-    /// Makes room behind what a buffer holds for `more` bytes at least, and for as many as are `expected` in all
-    /// where that is little or much of it has come.
+    /// Grants a buffer `more` bytes behind what it holds at least, and as many as are `expected` in all where
+    /// that is little or much of it has come.
     ///
     /// # Errors
     /// [`NoRoom`].
     pub fn make(
         &mut self,
-        buffer: &mut Vec<u8>,
+        buffer: &mut Buffer,
         more: usize,
         expected: usize,
     ) -> Result<(), NoRoom> {
         let needed = buffer.len().saturating_add(more);
-        if needed <= buffer.capacity() {
+        let had = buffer.granted();
+        if needed <= had {
             return Ok(());
         }
-        let had = buffer.capacity();
         let ahead = match needed {
             ..STEP => needed * AHEAD,
             _ => had + (had / 4).max(STEP * AHEAD),
@@ -163,7 +164,7 @@ impl Room {
         let left = self.rooms.large().saturating_sub(self.bytes);
         let wanted = ahead.min(expected).min(had.saturating_add(left)).max(needed);
         self.take(wanted - had)?;
-        buffer.reserve_exact(wanted - buffer.len());
+        buffer.grant(wanted);
         Ok(())
     }
 }
@@ -204,17 +205,18 @@ mod tests {
     #[test]
     fn a_buffer_grows_with_what_has_come() {
         let rooms = Arc::new(Rooms::new(64 * MIB));
-        let (mut room, mut buffer) = (rooms.enter(), Vec::new());
+        let (mut room, mut buffer) = (rooms.enter(), Buffer::up_to(40 * MIB));
         room.make(&mut buffer, 10, 40 * MIB).expect("room");
-        assert_eq!((buffer.capacity(), rooms.used()), (160, 160), "not what was announced");
-        buffer.resize(MIB, 0);
+        assert_eq!((buffer.granted(), rooms.used()), (160, 160), "not what was announced");
+        buffer.grant(MIB);
+        buffer.extend(&vec![0; MIB]);
         room.make(&mut buffer, 1, 40 * MIB).expect("room");
-        assert!(buffer.capacity() <= 2 * MIB + 1);
+        assert!(buffer.granted() <= 2 * MIB + 1);
         room.make(&mut buffer, 39 * MIB, 40 * MIB).expect("room");
-        assert_eq!(buffer.capacity(), 40 * MIB);
-        let exact = &mut Vec::new();
+        assert_eq!(buffer.granted(), 40 * MIB);
+        let exact = &mut Buffer::up_to(7);
         room.make(exact, 5, 7).expect("room");
-        assert_eq!(exact.capacity(), 7);
+        assert_eq!(exact.granted(), 7);
     }
 
     #[tokio::test]

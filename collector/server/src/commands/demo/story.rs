@@ -2,7 +2,7 @@
 
 use super::DemoError;
 use longpole_lab::Fault;
-use longpole_lab::live::{Live, Plan, RELEASES, Role, fetch, post};
+use longpole_lab::live::{Live, Machine, Plan, RELEASES, Role, fetch, post};
 use longpole_model::finding::Investigation;
 use longpole_model::signal::{SECOND, Timestamp};
 use std::net::SocketAddr;
@@ -35,6 +35,7 @@ const START: Duration = Duration::from_secs(10);
 /// A demo under way.
 pub(super) struct Story {
     began: Instant,
+    machine: Machine,
     fault: Fault,
     folder: PathBuf,
     collector: Child,
@@ -49,7 +50,7 @@ pub(super) struct Story {
 impl Story {
     /// Starts collector and shop, and lets the customers in.
     pub(super) async fn begin(fault: Fault, rate: f64, seed: u64) -> Result<Self, DemoError> {
-        let began = Instant::now();
+        let (began, machine) = (Instant::now(), Machine::watch()?);
         let program = std::env::current_exe()?;
         let (collector, http, listen) = collector(&program).await?;
         let folder = std::env::temp_dir().join(format!("longpole-demo-{}", std::process::id()));
@@ -70,6 +71,7 @@ impl Story {
         tokio::time::sleep(CALM).await;
         Ok(Self {
             began,
+            machine,
             fault,
             folder,
             collector,
@@ -180,10 +182,11 @@ impl Story {
         let judged = if self.right(found) { "right" } else { "WRONG" };
         format!(
             "injected: {} at {}; said: {kind} at {service}: {judged}\n\
-             customers: {served} served, {failed} failed, {lost} lost; {:.1} s in all",
+             customers: {served} served, {failed} failed, {lost} lost; {:.1} s in all{}",
             self.fault.name(),
             culprit(self.fault).name(),
-            self.began.elapsed().as_secs_f64()
+            self.began.elapsed().as_secs_f64(),
+            self.machine.remark().map(|r| format!("\n{r}")).unwrap_or_default()
         )
     }
 
@@ -205,6 +208,11 @@ impl Story {
             "opened_after_seconds": self.found_after.map(|d| d.as_secs_f64()),
             "waited_seconds": self.waited.as_secs_f64(),
             "seconds": self.began.elapsed().as_secs_f64(),
+            "machine": {
+                "late_share": self.machine.late_share(),
+                "longest_late_seconds": self.machine.longest().as_secs_f64(),
+                "remark": self.machine.remark(),
+            },
             "customers": { "served": served, "failed": failed, "lost": lost },
             "investigation": found,
         })

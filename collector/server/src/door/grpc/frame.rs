@@ -3,6 +3,7 @@
 //! Bytes are copied from the connection's buffer into one that grows with what comes, up to the size that the
 //! head announces, so that a lie costs nothing.
 
+use super::super::buffer::Buffer;
 use super::super::room::{NoRoom, Room, Rooms};
 use super::super::{Encoding, InflateError, NotUnpacked, unpack};
 use axum::body::Body;
@@ -43,7 +44,7 @@ pub async fn message(
 ) -> Result<Bytes, Broken> {
     let broken = |what: &str| Broken::Encoding(what.to_owned());
     let mut head = Vec::with_capacity(HEAD);
-    let mut message = Vec::new();
+    let mut message = Buffer::default();
     let mut announced = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Broken::Encoding(format!("the body broke off: {e}")))?;
@@ -67,19 +68,21 @@ pub async fn message(
                 return Err(Broken::TooLarge(cap));
             }
             announced = Some((flag == 1, length));
+            message = Buffer::up_to(length);
         }
         if let Some((_, length)) = announced {
             if message.len() + data.len() > length {
                 return Err(broken("more bytes than the frame announced, or a second message"));
             }
             room.make(&mut message, data.len(), length)?;
-            message.extend_from_slice(data);
+            message.extend(data);
         }
     }
     let (packed, length) = announced.ok_or_else(|| broken("no message"))?;
     if message.len() < length {
         return Err(broken("the message ends before its announced length"));
     }
+    let message = message.into_bytes();
     if !packed {
         return Ok(message.into());
     }

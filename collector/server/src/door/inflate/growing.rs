@@ -2,10 +2,11 @@
 //! zstd that fill it.
 
 use super::{InflateError, NotUnpacked};
+use crate::door::buffer::Buffer;
 use crate::door::room::Room;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
-use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
+use zstd::stream::raw::{Decoder, InBuffer, Operation};
 use zstd::zstd_safe::DParameter;
 
 /// Room made where it says nothing.
@@ -56,7 +57,7 @@ impl Contexts {
 /// What comes out, in room that is taken as it comes.
 pub struct Growing<'a> {
     /// What has come.
-    pub bytes: Vec<u8>,
+    pub bytes: Buffer,
     /// What the body says; 0 = nothing.
     pub expected: usize,
     /// What it may be.
@@ -69,7 +70,7 @@ impl Growing<'_> {
     /// Makes sure that there is room for another byte.
     fn grow(&mut self) -> Result<(), NotUnpacked> {
         self.within()?;
-        let (len, had) = (self.bytes.len(), self.bytes.capacity());
+        let (len, had) = (self.bytes.len(), self.bytes.granted());
         if len < had {
             return Ok(());
         }
@@ -85,7 +86,7 @@ impl Growing<'_> {
         let more = more.min(most - len);
         match &mut self.room {
             Some(room) => room.make(&mut self.bytes, more, most)?,
-            None => self.bytes.reserve_exact((2 * had).min(most).max(len + more) - len),
+            None => self.bytes.grant((2 * had).min(most).max(len + more)),
         }
         Ok(())
     }
@@ -99,9 +100,8 @@ impl Growing<'_> {
     pub fn read(&mut self, mut from: impl Read, name: &'static str) -> Result<(), NotUnpacked> {
         loop {
             self.grow()?;
-            let room = self.bytes.capacity() - self.bytes.len();
-            let read = from.by_ref().take(room as u64).read_to_end(&mut self.bytes);
-            if read.map_err(|e| InflateError::Broken(name, e.to_string()))? < room {
+            let all = self.bytes.read(&mut from);
+            if all.map_err(|e| InflateError::Broken(name, e.to_string()))? {
                 break;
             }
         }
@@ -114,11 +114,9 @@ impl Growing<'_> {
         let mut input = InBuffer::around(body);
         loop {
             self.grow()?;
-            let from = self.bytes.len();
-            let mut output = OutBuffer::around_pos(&mut self.bytes, from);
-            let left = context.run(&mut input, &mut output).map_err(broken)?;
+            let left = self.bytes.unzstd(context, &mut input).map_err(broken)?;
             let (ended, full) =
-                (input.pos() == body.len(), self.bytes.len() == self.bytes.capacity());
+                (input.pos() == body.len(), self.bytes.len() == self.bytes.granted());
             match (ended, left) {
                 (true, 0) => break,
                 (true, _) if !full => {

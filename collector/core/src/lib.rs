@@ -15,5 +15,4 @@ pub mod limits;
 pub mod memo;
 pub mod route;
 pub mod shed;
-mod sorted;
 pub mod stats;

@@ -26,12 +26,16 @@ pub fn normal_cdf(x: f64) -> f64 {
 
 /// Median; 0 of nothing.
 pub fn median(values: &[f64]) -> f64 {
-    let mut v = values.to_vec();
-    let n = v.len();
+    median_of(&mut values.to_vec())
+}
+
+/// The same of values whose order may be lost.
+pub fn median_of(values: &mut [f64]) -> f64 {
+    let n = values.len();
     if n == 0 {
         return 0.0;
     }
-    let (low, middle, _) = v.select_nth_unstable_by(n / 2, f64::total_cmp);
+    let (low, middle, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
     match n % 2 {
         1 => *middle,
         _ => (low.iter().copied().max_by(f64::total_cmp).unwrap_or(*middle) + *middle) / 2.0,

@@ -43,14 +43,12 @@ impl Counts {
         self.total
     }
 
-    /// Adds another distribution, where it is: memory is asked for only where there are new buckets, and no more
-    /// than they need.
-    pub fn merge(&mut self, other: &Self) {
-        let (mine, theirs) = (self.rows.len(), &other.rows);
-        let len = union(&self.rows, theirs);
-        self.rows.reserve_exact(len - mine);
-        self.rows.resize(len, (0, 0.0));
-        unite(&mut self.rows, mine, theirs);
+    /// Adds another distribution; memory is asked for only where there are new buckets, and no more than they need.
+    pub fn merge(&mut self, other: &Self, scratch: &mut Scratch) {
+        let united = scratch.unite(&self.rows, &other.rows);
+        self.rows.reserve_exact(united.len() - self.rows.len());
+        self.rows.clear();
+        self.rows.extend_from_slice(united);
         self.total += other.total;
     }
 
@@ -89,33 +87,34 @@ impl Counts {
     }
 }
 
-/// How many buckets the two have together. Which of them comes next is as good as random: without a branch on it,
-/// none is foretold wrongly; so below.
-fn union(mine: &[(u16, f32)], theirs: &[(u16, f32)]) -> usize {
-    let (mut i, mut j, mut len) = (0, 0, 0);
-    while let (Some(a), Some(b)) = (mine.get(i), theirs.get(j)) {
-        i += usize::from(a.0 <= b.0);
-        j += usize::from(b.0 <= a.0);
-        len += 1;
-    }
-    len + (mine.len() - i) + (theirs.len() - j)
-}
+/// Memory in which distributions are brought together: there is room for all, so one walk over both is enough.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch(Vec<(u16, f32)>);
 
-/// Brings the first `mine` of the rows together with theirs, so that they just fill the rows: from behind, where
-/// there is room.
-fn unite(rows: &mut [(u16, f32)], mine: usize, theirs: &[(u16, f32)]) {
-    let (mut i, mut j) = (mine, theirs.len());
-    for at in (0..rows.len()).rev() {
-        let Some(b) = j.checked_sub(1).and_then(|j| theirs.get(j)) else { break };
-        let Some(a) = i.checked_sub(1).and_then(|i| rows.get(i)).copied() else {
-            rows[..j].copy_from_slice(&theirs[..j]);
-            break;
-        };
-        let (left, right) = (a.0 >= b.0, b.0 >= a.0);
-        let spans = if left { a.1 } else { 0.0 } + if right { b.1 } else { 0.0 };
-        rows[at] = (a.0.max(b.0), spans);
-        i -= usize::from(left);
-        j -= usize::from(right);
+impl Scratch {
+    /// Both together. Which of them comes next is as good as random: without a branch on it, none is foretold wrongly.
+    fn unite(&mut self, mine: &[(u16, f32)], theirs: &[(u16, f32)]) -> &[(u16, f32)] {
+        let most = mine.len() + theirs.len();
+        if self.0.len() < most {
+            self.0.resize(most, (0, 0.0));
+        }
+        let (mut i, mut j, mut len) = (0, 0, 0);
+        while let (Some(a), Some(b), Some(out)) = (mine.get(i), theirs.get(j), self.0.get_mut(len))
+        {
+            let (left, right) = (a.0 <= b.0, b.0 <= a.0);
+            let spans = if left { a.1 } else { 0.0 } + if right { b.1 } else { 0.0 };
+            *out = (a.0.min(b.0), spans);
+            i += usize::from(left);
+            j += usize::from(right);
+            len += 1;
+        }
+        for rest in [mine.get(i..), theirs.get(j..)].into_iter().flatten() {
+            if let Some(out) = self.0.get_mut(len..len + rest.len()) {
+                out.copy_from_slice(rest);
+                len += rest.len();
+            }
+        }
+        self.0.get(..len).unwrap_or_default()
     }
 }
 
@@ -140,7 +139,7 @@ mod tests {
         ) {
             let (mut whole, mut counts) = (sketch(&a), Counts::of(&sketch(&a)));
             whole.merge(&sketch(&b));
-            counts.merge(&Counts::of(&sketch(&b)));
+            counts.merge(&Counts::of(&sketch(&b)), &mut Scratch::default());
             prop_assert_eq!(&counts, &Counts::of(&whole));
             prop_assert_eq!(counts.total(), (a.len() + b.len()) as f64);
             prop_assert_eq!(counts.quantiles([0.5, 0.9, 1.0]), whole.quantiles([0.5, 0.9, 1.0]));
@@ -151,10 +150,10 @@ mod tests {
 
     #[test]
     fn old_buckets_are_forgotten() {
-        let mut counts = Counts::of(&sketch(&[1_000]));
+        let (mut counts, mut scratch) = (Counts::of(&sketch(&[1_000])), Scratch::default());
         for _ in 0..100 {
             counts.decay(0.5, 1e-6);
-            counts.merge(&Counts::of(&sketch(&[5_000; 10])));
+            counts.merge(&Counts::of(&sketch(&[5_000; 10])), &mut scratch);
         }
         let [low, high] = counts.quantiles([0.0, 1.0]);
         assert!(low > 4_900 && high < 5_100, "{low} {high}");

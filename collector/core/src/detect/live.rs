@@ -9,7 +9,7 @@
 mod cusum;
 mod reference;
 
-use crate::detect::counts::Counts;
+use crate::detect::counts::{Counts, Scratch};
 use cusum::Cusum;
 pub use cusum::Verdict;
 use longpole_model::signal::{bucket_high, bucket_of};
@@ -190,18 +190,23 @@ impl Live {
         }
     }
 
-    /// Takes the next window: durations, requests counted, failed ones counted. Gives back the alarms
+    /// Takes the next window: durations, and requests counted and failed ones. Gives back the alarms
     /// that this window raised; while one stands, no further ones.
-    pub fn observe(&mut self, durations: &Counts, n: u64, failed: u64) -> Vec<Alarm> {
+    pub fn observe(
+        &mut self,
+        durations: &Counts,
+        (n, failed): (u64, u64),
+        scratch: &mut Scratch,
+    ) -> Vec<Alarm> {
         let first = self.pending.windows == 0;
         if first {
             self.from = self.next;
         }
         self.next += 1;
         if first && n >= self.settings.least {
-            return self.test(durations, n, failed);
+            return self.test(durations, (n, failed), scratch);
         }
-        self.pending.add(durations, n, failed);
+        self.pending.add(durations, (n, failed), scratch);
         let few = self.pending.requests < self.settings.least;
         if few && self.pending.windows < self.settings.patience {
             return Vec::new();
@@ -209,14 +214,19 @@ impl Live {
         let window = std::mem::take(&mut self.pending);
         let alarms = match window.requests {
             0 => Vec::new(),
-            n => self.test(&window.counts, n, window.failures),
+            n => self.test(&window.counts, (n, window.failures), scratch),
         };
         self.pending = window.emptied();
         alarms
     }
 
     /// Takes as many requests as are tested at once.
-    fn test(&mut self, durations: &Counts, n: u64, failed: u64) -> Vec<Alarm> {
+    fn test(
+        &mut self,
+        durations: &Counts,
+        (n, failed): (u64, u64),
+        scratch: &mut Scratch,
+    ) -> Vec<Alarm> {
         let mut alarms = Vec::new();
         let mut quiet = true;
         if self.reference.windows() >= self.settings.warmup {
@@ -269,13 +279,13 @@ impl Live {
             }
             return alarms;
         }
-        self.young.add(durations, n, failed);
+        self.young.add(durations, (n, failed), scratch);
         // A young reference lags less: half of what it knows.
         let lag = self.settings.lag.min(1 + self.reference.windows() / 2);
         if self.young.windows >= lag.div_ceil(2) {
             let known = std::mem::replace(&mut self.waiting, std::mem::take(&mut self.young));
             if known.windows > 0 {
-                self.reference.learn(&known, self.settings.decay);
+                self.reference.learn(&known, self.settings.decay, scratch);
             }
             self.young = known.emptied();
         }
@@ -338,8 +348,8 @@ mod tests {
             let bad = i >= slow_from;
             let alarms = live.observe(
                 &window(i, 50, if bad { slow } else { 5 }),
-                50,
-                if bad { failed } else { 0 },
+                (50, if bad { failed } else { 0 }),
+                &mut Scratch::default(),
             );
             !alarms.is_empty()
         })
@@ -359,7 +369,11 @@ mod tests {
         let mut live = Live::new(Settings::default());
         let mut found = None;
         for i in 0..600 {
-            let alarms = live.observe(&window(i, 10, if i >= 400 { 400 } else { 0 }), 10, 0);
+            let alarms = live.observe(
+                &window(i, 10, if i >= 400 { 400 } else { 0 }),
+                (10, 0),
+                &mut Scratch::default(),
+            );
             if let Some(a) = alarms.first() {
                 found = Some((i, a.verdict.since));
                 break;

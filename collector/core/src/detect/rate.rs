@@ -3,7 +3,7 @@
 //! Over-dispersed Poisson counts into two one-sided CUSUMs. A rate that falls because we shed,
 //! lagged or missed shards is not told here: the caller leaves such windows out.
 
-use crate::stats::{CHI_SQUARED_MEDIAN, median};
+use crate::stats::{CHI_SQUARED_MEDIAN, median_of};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -60,8 +60,10 @@ impl Rate {
         let mut found = None;
         if self.learnt >= WARMUP && self.mean >= LEAST {
             let residual = (count - self.mean) / self.mean.sqrt();
-            let squares: Vec<f64> = self.squares.iter().copied().collect();
-            let dispersion = (median(&squares) / CHI_SQUARED_MEDIAN).max(1.0);
+            let mut squares = [0.0; MEMORY];
+            squares.iter_mut().zip(&self.squares).for_each(|(to, from)| *to = *from);
+            let squares = squares.get_mut(..self.squares.len()).unwrap_or_default();
+            let dispersion = (median_of(squares) / CHI_SQUARED_MEDIAN).max(1.0);
             let z = (residual / dispersion.sqrt()).clamp(-CLIP, CLIP);
             for (side, sign) in self.sides.iter_mut().zip([1.0, -1.0]) {
                 if side.0 <= 0.0 {

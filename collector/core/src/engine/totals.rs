@@ -82,7 +82,7 @@ fn taken(
 fn red(gross: &Gross, names: View<'_>, order: &Order) -> Vec<RedTotal> {
     let rows = order.keys().iter().filter_map(|key| {
         Some(RedTotal {
-            red: *gross.red.get(key)?,
+            red: *gross.red(*key)?,
             operation: names.operation(key.operation)?.clone(),
             version: names.version(key.version).cloned().unwrap_or_default(),
         })

@@ -4,7 +4,7 @@
 //! before against after. A line that makes no sense gets an answer that says so.
 
 use super::{CommandError, exit};
-use longpole_core::detect::counts::Counts;
+use longpole_core::detect::counts::{Counts, Scratch};
 use longpole_core::detect::gate::{self, Decision};
 use longpole_core::detect::{history, live, values};
 use longpole_model::signal::Sketch;
@@ -140,7 +140,7 @@ fn observe_durations(series: &mut Series, durations: &[f64]) -> bool {
         sketch.record((d * SCALE) as u64, 1 << 16);
         n += 1;
     }
-    !live.observe(&Counts::of(&sketch), n, 0).is_empty()
+    !live.observe(&Counts::of(&sketch), (n, 0), &mut Scratch::default()).is_empty()
 }
 
 fn observe_value(series: &mut Series, value: f64) -> bool {

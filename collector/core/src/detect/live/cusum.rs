@@ -1,7 +1,7 @@
 //! One-sided CUSUMs over standardised binomial counts.
 
 use super::{Settings, TESTS};
-use crate::stats::{CHI_SQUARED_MEDIAN, median};
+use crate::stats::{CHI_SQUARED_MEDIAN, median_of};
 use serde::{Deserialize, Serialize};
 
 /// The state of one test, and what it rests on.
@@ -129,8 +129,10 @@ impl Cusum {
         if self.squares.len() < 8 {
             return 1.5;
         }
-        let squares: Vec<f64> = self.squares.iter().map(|s| f64::from(*s)).collect();
-        (median(&squares) / CHI_SQUARED_MEDIAN).max(1.0)
+        let mut squares = [0.0; MEMORY];
+        squares.iter_mut().zip(&self.squares).for_each(|(to, from)| *to = f64::from(*from));
+        let squares = squares.get_mut(..self.squares.len()).unwrap_or_default();
+        (median_of(squares) / CHI_SQUARED_MEDIAN).max(1.0)
     }
 
     fn verdict(&self, dispersion: f64) -> Verdict {

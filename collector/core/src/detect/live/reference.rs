@@ -1,7 +1,7 @@
 //! What a series was like: a decayed histogram.
 
 use super::{QUANTILES, slow_limit};
-use crate::detect::counts::Counts;
+use crate::detect::counts::{Counts, Scratch};
 use serde::{Deserialize, Serialize};
 
 /// Windows put together: their durations, requests, failures, and how many they are.
@@ -15,8 +15,13 @@ pub(super) struct Part {
 
 impl Part {
     /// Adds a window.
-    pub(super) fn add(&mut self, counts: &Counts, requests: u64, failures: u64) {
-        self.counts.merge(counts);
+    pub(super) fn add(
+        &mut self,
+        counts: &Counts,
+        (requests, failures): (u64, u64),
+        scratch: &mut Scratch,
+    ) {
+        self.counts.merge(counts, scratch);
         self.requests += requests;
         self.failures += failures;
         self.windows += 1;
@@ -53,10 +58,10 @@ impl Reference {
     }
 
     /// Learns some windows; what it knows counts for `decay` of what it did, once for each of them.
-    pub(super) fn learn(&mut self, part: &Part, decay: f64) {
+    pub(super) fn learn(&mut self, part: &Part, decay: f64, scratch: &mut Scratch) {
         let decay = decay.powi(i32::try_from(part.windows).unwrap_or(i32::MAX));
         self.counts.decay(decay, FORGET);
-        self.counts.merge(&part.counts);
+        self.counts.merge(&part.counts, scratch);
         self.requests = self.requests * decay + part.requests as f64;
         self.failures = self.failures * decay + part.failures as f64;
         self.windows += part.windows;

@@ -2,7 +2,7 @@
 //! windows or a few, or it was a blip.
 
 use crate::catalog::Catalog;
-use crate::detect::counts::Counts;
+use crate::detect::counts::{Counts, Scratch};
 use crate::detect::live::{Live, Settings, Watched};
 use crate::detect::placebo::Placebo;
 use crate::detect::rate::{Moved, Rate};
@@ -89,6 +89,8 @@ pub struct Watch {
     /// Where the distributions of a series are read: one behind the other in the same memory.
     #[serde(skip)]
     halves: [Counts; 2],
+    #[serde(skip)]
+    scratch: Scratch,
 }
 
 impl Watch {
@@ -112,8 +114,9 @@ impl Watch {
             durations.read(&red.halves[0]);
             other.read(&red.halves[1]);
             self.placebo.observe([durations, other], summary.window.seconds());
-            durations.merge(other);
-            let alarms = s.live.observe(durations, red.spans, red.failed);
+            durations.merge(other, &mut self.scratch);
+            let counted = (red.spans, red.failed);
+            let alarms = s.live.observe(durations, counted, &mut self.scratch);
             // A window that shards missed says nothing about rates.
             let moved = match summary.missing_shards {
                 0 => s.rate.observe(red.weight as f64 / 65_536.0),

@@ -6,7 +6,7 @@ use super::cause::{Culprit, same_measure, title};
 use super::id::digest;
 use super::{ASSESS_WITHIN, DECIDE_WITHIN, Finding, PAUSE};
 use longpole_model::finding::{
-    BottleneckKind, Event, EventKind, Handoff, Investigation, Mode, Phase, Proof, Severity,
+    BottleneckKind, Change, Event, EventKind, Handoff, Investigation, Mode, Phase, Proof, Severity,
 };
 use longpole_model::signal::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -121,7 +121,6 @@ impl Entry {
         merge(&mut i.regressions, f.regressions, REGRESSIONS, same_measure);
         merge(&mut i.attributions, f.attributions, ATTRIBUTIONS, |a, b| a.entry == b.entry);
         merge(&mut i.exemplars, f.exemplars, EXEMPLARS, |a, b| a.trace_id == b.trace_id);
-        i.suspect = i.suspect.take().or(f.suspect);
         if takes {
             i.bottlenecks = f.bottlenecks;
             i.worth = f.worth.or(i.worth.take());
@@ -130,6 +129,10 @@ impl Entry {
                 (a.kind, &a.service) == (b.kind, &b.service)
             });
         }
+        // A change of a service that is not the culprit any more is no suspect.
+        let culprit = i.bottlenecks.first().map(|b| &b.service);
+        let fits = |change: &Change| culprit.is_none_or(|service| *service == change.service);
+        i.suspect = i.suspect.take().filter(fits).or(f.suspect.filter(fits));
         i.title = title(&i.bottlenecks, &i.regressions);
         let severity = Severity::of(i.share_hurt);
         let was = std::mem::replace(&mut i.severity, severity);

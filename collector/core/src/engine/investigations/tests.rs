@@ -4,8 +4,8 @@ mod modes;
 
 use super::*;
 use longpole_model::finding::{
-    BottleneckKind as Kind, Confirmation, Direction, EventKind, Measure, Mode, Phase, Proof,
-    Severity, Specialist,
+    BottleneckKind as Kind, Change, ChangeKind, Confirmation, Direction, EventKind, Measure, Mode,
+    Phase, Proof, Severity, Specialist,
 };
 use longpole_model::signal::Operation;
 
@@ -91,6 +91,34 @@ fn opened() -> (Book, String) {
     let mut book = Book::new(10);
     let events = book.observe(at(110), vec![finding("cart", Kind::Cpu, 0.6, 100, 110)]);
     (book, events[0].investigation.clone())
+}
+
+fn deploy(service: &str) -> Option<Change> {
+    let kind = ChangeKind::Deploy;
+    let (from, to) = ("1".into(), "2".into());
+    Some(Change { kind, service: service.into(), at: at(99), from, to })
+}
+
+#[test]
+fn the_suspect_is_a_change_of_the_culprit() {
+    let (mut book, id) = opened();
+    let suspect = |book: &Book| book.find(&id).expect("is there").suspect.clone();
+    let told = |service: &str, confidence| {
+        let of = finding(service, Kind::Cpu, confidence, 100, 130);
+        let mut regressions = of.regressions.clone();
+        regressions.push(regression("cart"));
+        Finding { suspect: deploy(service), regressions, ..of }
+    };
+    book.observe(at(120), vec![told("shop", 0.3)]);
+    assert_eq!(suspect(&book), None, "the verdict stayed with cart");
+    book.observe(at(130), vec![told("cart", 0.6)]);
+    assert_eq!(suspect(&book), deploy("cart"));
+    book.observe(at(140), vec![Finding { suspect: None, ..told("cart", 0.6) }]);
+    assert_eq!(suspect(&book), deploy("cart"), "it stays known");
+    book.observe(at(150), vec![told("shop", 0.9)]);
+    assert_eq!(suspect(&book), deploy("shop"), "the verdict moved");
+    book.observe(at(160), vec![Finding { suspect: None, ..told("till", 0.95) }]);
+    assert_eq!(suspect(&book), None);
 }
 
 #[test]

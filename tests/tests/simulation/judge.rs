@@ -13,7 +13,7 @@ use longpole_tests::plain::aggregate::Operation;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Log time moves in steps of this many nanoseconds.
-const STEP: u64 = 10_000_000;
+const STEP: u64 = 5_000_000;
 
 pub struct Scene<'a> {
     pub shelf: &'a Shelf,

@@ -1,7 +1,7 @@
 //! One shard: records spans and points, visits partitions, closes windows.
 //!
 //! Single owner, no lock, nothing shared: what it needs of the catalog it has a copy of. Time comes to
-//! it in steps of ten milliseconds, so that what it does depends on the log alone, not on how often
+//! it in steps of five milliseconds, so that what it does depends on the log alone, not on how often
 //! it is called. Which span goes to which shard is decided by its caller; what becomes of one is
 //! [`record`]'s.
 
@@ -32,7 +32,7 @@ use std::collections::HashSet;
 
 /// Log time moves in steps of this many nanoseconds; one partition is visited in each: all of them
 /// within 2.56 s.
-pub const STEP: u64 = 10_000_000;
+pub const STEP: u64 = 5_000_000;
 
 /// What a shard says when time has passed the end of a window.
 #[derive(Debug)]

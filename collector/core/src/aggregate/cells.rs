@@ -5,10 +5,10 @@
 
 use super::open::OpenSpan;
 
-/// Open spans of a block: 4 KiB.
-const BLOCK: usize = 64;
+/// Open spans of a block: 2 KiB.
+const BLOCK: usize = 32;
 /// Blocks that a shelf keeps though nothing is open.
-const KEPT: usize = 64;
+const KEPT: usize = 128;
 
 type Block = Box<[OpenSpan; BLOCK]>;
 

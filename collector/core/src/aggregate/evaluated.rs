@@ -1,7 +1,7 @@
 //! Which traces of a partition were evaluated, and when, until nothing of them can be under way.
 //!
-//! There are some eight times more of them than open traces, so each takes eight bytes: 56 bits of its hash, whose
-//! lowest 8 are the partition's and the same for all, and the number of the visit that evaluated it.
+//! There are some eight times more of them than open traces, so each takes eight bytes: 55 bits of its hash, whose
+//! lowest 9 are the partition's and the same for all, and the number of the visit that evaluated it.
 
 use crate::hash::IdHash;
 use longpole_model::signal::{PARTITIONS, Timestamp};
@@ -138,7 +138,7 @@ mod tests {
 
     /// Hashes of partition 7, and seconds until the next visit.
     fn visits() -> impl Strategy<Value = Vec<(Vec<u64>, u64)>> {
-        let hash = (0..40u64).prop_map(|n| n << 57 ^ n << 8 | 7);
+        let hash = (0..40u64).prop_map(|n| n << 57 ^ n << 9 | 7);
         prop::collection::vec((prop::collection::vec(hash, 0..6), 1..9u64), 0..80)
     }
 
@@ -172,9 +172,9 @@ mod tests {
         for round in 0..5_000u64 {
             let now = Timestamp(round * 2_560_000_000);
             packed.forget(now, horizon);
-            packed.insert(round << 8, now);
+            packed.insert(round << 9, now);
             let due = round.saturating_sub(horizon / 2_560_000_000);
-            let held: Vec<u64> = packed.iter().map(|(hash, _)| hash >> 8).collect();
+            let held: Vec<u64> = packed.iter().map(|(hash, _)| hash >> 9).collect();
             assert!((due + 1..=round).all(|n| held.contains(&n)), "{round}");
             let grace = horizon / 200 / 2_560_000_000 + 1;
             assert!(held.iter().all(|n| n + grace >= due), "{round}: {:?}", held.iter().min());
@@ -182,9 +182,9 @@ mod tests {
         // More times than there are numbers, in any order.
         let mut taken = Evaluated::default();
         for n in (0..1_000u64).rev() {
-            taken.insert(n << 8, Timestamp(n * SECOND));
+            taken.insert(n << 9, Timestamp(n * SECOND));
         }
         assert_eq!(taken.iter().len(), 1_000);
-        assert!(taken.iter().all(|(hash, at)| at >= Timestamp((hash >> 8) * SECOND)));
+        assert!(taken.iter().all(|(hash, at)| at >= Timestamp((hash >> 9) * SECOND)));
     }
 }

@@ -1,4 +1,4 @@
-//! Where open spans lie until their traces are settled: 256 hash partitions, visited in turn.
+//! Where open spans lie until their traces are settled: 512 hash partitions, visited in turn.
 //!
 //! When the budget of a partition is full, or the road is under pressure ([`Step`]), a hash-chosen part of the
 //! traces stays open and stands for the rest by weight: plain traces first, those that failed, were slow or
@@ -13,7 +13,7 @@ use crate::shed::Step;
 use longpole_model::signal::{Given, Timestamp, TraceId};
 use std::collections::HashSet;
 
-/// One of the 256 partitions.
+/// One of the 512 partitions.
 #[derive(Clone, Debug, Default)]
 pub struct Partition {
     cells: Cells,
@@ -32,9 +32,9 @@ pub struct Settled<'a> {
     pub remains: bool,
 }
 
-// Bits 9.. : independent of partition (0-7), placebo half (8) and shard (32-63) up to 2^23.
+// Bits 10.. : independent of partition (0-8), placebo half (9) and shard (32-63) up to 2^22.
 fn keeps(trace: TraceId, level: u32) -> bool {
-    (trace.hash().0 >> 9) & ((1 << level) - 1) == 0
+    (trace.hash().0 >> 10) & ((1 << level) - 1) == 0
 }
 
 fn lost(precious: bool) -> Given {

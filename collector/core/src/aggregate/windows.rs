@@ -17,7 +17,7 @@ pub struct Windows {
     open: Vec<OpenWindow>,
     /// The window asked for last.
     last: usize,
-    /// Rows of the window closed last.
+    /// Room for rows like those of the window closed last.
     sizes: Sizes,
     /// Rows that the cap folded or kept out.
     pub overflow_rows: u64,

@@ -22,7 +22,7 @@ mod shard;
 pub use shard::{SHARD_HASH_SEED, SHARD_HASH_VERSION};
 
 /// Number of hash partitions in which open spans lie, whatever the number of shards.
-pub const PARTITIONS: usize = 256;
+pub const PARTITIONS: usize = 512;
 
 /// The fixed mix of a trace id's low 8 bytes. Shard, partition and placebo half read disjoint bits
 /// of it, so that they are independent of one another.
@@ -47,14 +47,14 @@ impl TraceHash {
         shard::shard_of(self.0, shards)
     }
 
-    /// The partition of open spans, `0..PARTITIONS`, from the lowest 8 bits.
+    /// The partition of open spans, `0..PARTITIONS`, from the lowest 9 bits.
     pub fn partition(self) -> usize {
-        (self.0 & 0xff) as usize
+        (self.0 % PARTITIONS as u64) as usize
     }
 
-    /// The placebo half, 0 or 1, from bit 8: independent of shard and partition.
+    /// The placebo half, 0 or 1, from bit 9: independent of shard and partition.
     pub fn half(self) -> usize {
-        ((self.0 >> 8) & 1) as usize
+        ((self.0 >> 9) & 1) as usize
     }
 }
 

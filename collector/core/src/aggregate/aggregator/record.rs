@@ -10,8 +10,8 @@ use crate::aggregate::work::Work;
 use crate::catalog::{MappedSeries, RedId};
 use crate::shed::{Step, Typical};
 use longpole_model::signal::{
-    Category, Exemplar, Given, MetricPoint, OperationId, RedSummary, SiteKey, SpanRecord,
-    StatusCode, Timestamp, TraceHash, Window, band_of, span_flags,
+    Category, Exemplar, Given, MetricPoint, OperationId, PARTITIONS, RedSummary, SiteKey,
+    SpanRecord, StatusCode, Timestamp, TraceHash, Window, band_of, span_flags,
 };
 
 impl Aggregator {
@@ -92,7 +92,8 @@ impl Aggregator {
         let precious = is_precious(span) || self.precious.contains(&hash.0);
         let open = OpenSpan::new(span, red, arrival).with_query(query).precious(precious);
         let was = partition.is_thinned();
-        let given = partition.push(open, self.budget, step, &mut self.shelf);
+        let room = room(self.budget, self.open - before);
+        let given = partition.push(open, room, step, &mut self.shelf);
         self.open = self.open + partition.len() - before;
         if given != Given::default() {
             self.thinned += usize::from(partition.is_thinned()) - usize::from(was);
@@ -163,7 +164,70 @@ fn add(summary: &mut RedSummary, span: &SpanRecord, hash: TraceHash) {
     summary.halves[hash.half()].record(span.duration(), weight);
 }
 
+/// Open spans that a partition may hold beside `others`: its share, or what these leave of a quarter of all, so that one
+/// large trace stays whole where there is room for it. All together hold at most a quarter more than their shares.
+#[inline]
+fn room(share: usize, others: usize) -> usize {
+    share.max((share * (PARTITIONS / 4)).saturating_sub(others))
+}
+
 /// What a span by itself says of its trace's worth.
 fn is_precious(span: &SpanRecord) -> bool {
     span.status == StatusCode::Error || span.flags & span_flags::LINKED != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use longpole_model::signal::{SECOND, SpanId, TraceId};
+
+    fn record(shard: &mut Aggregator, trace: u32, spans: std::ops::Range<u32>) {
+        let mut id = [1; 16];
+        id[8..12].copy_from_slice(&trace.to_be_bytes());
+        for span in spans {
+            let at = Timestamp(60 * SECOND);
+            let span = SpanRecord {
+                trace: TraceId(id),
+                span: SpanId((u64::from(span) + 1).to_be_bytes()),
+                start: at,
+                end: at,
+                ..SpanRecord::default()
+            };
+            shard.record(&span, RedId(0), 0, at, Step::default());
+        }
+    }
+
+    #[test]
+    fn a_large_trace_stays_whole_where_there_is_room() {
+        let share = 40;
+        let limits = Limits { open_spans: 2 * share * PARTITIONS, ..Limits::default() };
+        let shard = || Aggregator::new(&limits, Timestamp(0), 0, 2);
+        let held = |s: &Aggregator| (s.open_spans(), s.given().spans() as usize);
+        let quarter = (share * PARTITIONS / 4) as u32;
+
+        let mut alone = shard();
+        record(&mut alone, 0, 0..quarter);
+        assert_eq!(held(&alone), (quarter as usize, 0));
+        record(&mut alone, 0, quarter..quarter + 9);
+        let (open, lost) = held(&alone);
+        assert!(open + lost == quarter as usize + 9 && lost > 0, "not without end");
+
+        let mut busy = shard();
+        record(&mut busy, 0, 0..1_000);
+        (1..4_000).for_each(|trace| record(&mut busy, trace, 0..1));
+        assert_eq!(held(&busy), (4_999, 0), "nobody else is in need");
+        (4_000..6_000).for_each(|trace| record(&mut busy, trace, 0..1));
+        let (open, lost) = held(&busy);
+        assert!(open + lost == 6_999 && lost > 900, "{lost} for the others' sake");
+    }
+
+    #[test]
+    fn what_one_partition_has_beyond_its_share_is_bounded() {
+        let (share, all) = (40, 40 * PARTITIONS);
+        assert_eq!(room(share, 0), all / 4);
+        assert_eq!(room(share, all / 4 - share), share);
+        assert_eq!(room(share, all), share);
+        assert_eq!(room(0, 0), 0);
+    }
 }

@@ -19,6 +19,10 @@ mod table;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// The collector's, for all servers: what differs between them is what they do.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     let role = arguments.peek().cloned().unwrap_or_default();

@@ -35,6 +35,7 @@ fn tally() -> Tally {
         traces: 1_515,
         segments: 3_030,
         rootless: 3,
+        late_segments: 4,
         requests,
         ..Tally::default()
     }

@@ -1,4 +1,4 @@
-//! The stored and sent form of a `WindowSummary`, version 3: self-contained and canonical.
+//! The stored and sent form of a `WindowSummary`, version 4: self-contained and canonical.
 //!
 //! Ids that mean something in one process only are replaced by references into sorted dictionaries of the names
 //! in use, so that the same content has the same bytes whoever wrote it. What came out of [`decode`] is given
@@ -17,9 +17,9 @@ pub use encode::encode;
 pub use pack::{pack, unpack};
 
 /// Version written. 2 has three more categories of sites, which a reader of 1 does not know; 3 says of an operation
-/// whom it addresses and in which language it is written, which a reader of 2 passes over. 1 and 2 can be read: what
-/// they do not say is empty.
-pub const FORMAT: u32 = 3;
+/// whom it addresses and in which language it is written, which a reader of 2 passes over; 4 has one counter more, which
+/// a reader of 3 passes over. 1 to 3 can be read: what they do not say is empty.
+pub const FORMAT: u32 = 4;
 /// Oldest version of a reader that understands what is written.
 pub const OLDEST_READER: u32 = 2;
 
@@ -54,7 +54,7 @@ pub enum WireError {
 }
 
 /// Counters of a tally in the order of the format; new ones go to the end.
-fn counters(t: &mut Tally) -> [&mut u64; 15] {
+fn counters(t: &mut Tally) -> [&mut u64; 16] {
     [
         &mut t.overflow_spans,
         &mut t.overflow_points,
@@ -71,5 +71,6 @@ fn counters(t: &mut Tally) -> [&mut u64; 15] {
         &mut t.not_finite,
         &mut t.logs,
         &mut t.clock_shifts,
+        &mut t.late_segments,
     ]
 }

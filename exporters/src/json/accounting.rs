@@ -67,6 +67,9 @@ pub struct TraceAccount {
     pub segments: u64,
     /// Segments evaluated although their root was missing.
     pub rootless: u64,
+    /// Segments told in a later window than they ended in.
+    #[serde(default)]
+    pub late: u64,
     /// Spans longer than the trace horizon.
     pub long_spans: u64,
     /// Spans not kept open because the budget was full.
@@ -113,6 +116,7 @@ impl From<&Tally> for Accounting {
                 evaluated: t.traces,
                 segments: t.segments,
                 rootless: t.rootless,
+                late: t.late_segments,
                 long_spans: t.long,
                 not_kept_spans: t.not_kept,
                 after_close_spans: t.after_close,

@@ -52,6 +52,11 @@ pub(super) fn families<'a>(
             t.rootless,
         ),
         single(
+            "longpole_late_segments_total",
+            "Segments told in a later window than they ended in: it had closed before their trace was settled.",
+            t.late_segments,
+        ),
+        single(
             "longpole_spans_after_close_total",
             "Spans that came after their trace had been evaluated.",
             t.after_close,

@@ -14,6 +14,7 @@ pub(super) fn accounting(page: &mut Page, tally: &Tally) {
         vec![format!("{} traces in {} segments", count(tally.traces), count(tally.segments))];
     for (n, what) in [
         (tally.rootless, "segments without their root"),
+        (tally.late_segments, "segments told in a later window than they ended in"),
         (tally.long, "spans beyond the trace horizon"),
         (tally.not_kept, "spans not kept open"),
         (tally.after_close, "spans after their trace was evaluated"),

@@ -20,6 +20,8 @@ use longpole_model::signal::{
 
 /// Where the rows of an evaluated trace go.
 pub trait Rows {
+    /// Whether the window that holds `end` is closed, so that rows go to a later one.
+    fn is_late(&self, end: Timestamp) -> bool;
     /// An entry that ended at `end`.
     fn entry(&mut self, end: Timestamp, key: EntryCode, value: EntryValue);
     /// A site below an entry that ended at `end`.
@@ -96,9 +98,14 @@ impl Evaluator {
         self.place(spans, names);
         self.walk(spans);
         let rooted = spans.iter().any(|s| s.parent.is_zero());
-        let begin = (0u32..).zip(&self.rows).filter(|(i, row)| row.segment == *i);
-        let segments = begin.count() as u64;
+        let begin = (0u32..).zip(&self.rows).zip(spans).filter(|((i, row), _)| row.segment == *i);
+        let (mut segments, mut late) = (0, 0);
+        for (_, span) in begin {
+            segments += 1;
+            late += u64::from(out.is_late(span.end()));
+        }
         tally.segments += segments;
+        tally.late_segments += late;
         tally.rootless += if rooted { 0 } else { segments };
         self.emit(spans, names, out);
     }

@@ -189,6 +189,11 @@ impl Sink<'_> {
 
 impl Rows for Sink<'_> {
     #[inline]
+    fn is_late(&self, end: Timestamp) -> bool {
+        !self.window(end).contains(end.min(self.clock.now()))
+    }
+
+    #[inline]
     fn entry(&mut self, end: Timestamp, key: EntryCode, value: EntryValue) {
         self.put(end, |window, cap| window.entry(cap, key, value));
     }

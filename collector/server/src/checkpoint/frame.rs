@@ -13,9 +13,9 @@ use super::CheckpointError;
 
 const MAGIC: &[u8; 4] = b"lpck";
 /// Version written. Numbers in it are told apart by their place alone: an earlier one is another language.
-pub const FORMAT: u8 = 3;
+pub const FORMAT: u8 = 4;
 /// Oldest version of a reader that understands it.
-pub const OLDEST_READER: u8 = 3;
+pub const OLDEST_READER: u8 = 4;
 const HEAD: usize = 28;
 
 fn checksum(head: &[u8], body: &[u8]) -> u32 {

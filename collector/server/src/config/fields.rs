@@ -140,7 +140,7 @@ pub(super) const FIELDS: &[Field] = &[
         env: Some("LONGPOLE_LATENESS"),
         flag: Some(("--lateness", |o| o.lateness.as_deref())),
         default: "15s",
-        doc: "How far the watermark stays behind the clock.",
+        doc: "How far the watermark stays behind the clock; below 8s traces are told in later windows than they ended in.",
         slot: Slot::Duration(|c| &mut c.lateness, Duration::ZERO, HOUR),
     },
     Field {

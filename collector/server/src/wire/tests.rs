@@ -86,10 +86,11 @@ fn sample(order: [usize; 3], seed: u64) -> (WindowSummary, Arc<Catalog>) {
 }
 
 /// What was written by each format, oldest first.
-const GOLDEN: [&[u8]; 3] = [
+const GOLDEN: [&[u8]; 4] = [
     include_bytes!("tests/format-1.binpb"),
     include_bytes!("tests/format-2.binpb"),
     include_bytes!("tests/format-3.binpb"),
+    include_bytes!("tests/format-4.binpb"),
 ];
 
 /// A change here breaks every stored summary: raise [`FORMAT`] and keep reading the old form.

@@ -207,6 +207,8 @@ pub struct Tally {
     pub traces: u64,
     /// Segments evaluated.
     pub segments: u64,
+    /// Segments told in a later window than they ended in: it had closed before their trace was settled.
+    pub late_segments: u64,
     /// Profile rows folded into the overflow row.
     pub overflow_rows: u64,
     /// Texts replaced (invalid UTF-8).
@@ -236,6 +238,7 @@ impl Tally {
         self.clock_shifts = self.clock_shifts.saturating_add(other.clock_shifts);
         self.traces = self.traces.saturating_add(other.traces);
         self.segments = self.segments.saturating_add(other.segments);
+        self.late_segments = self.late_segments.saturating_add(other.late_segments);
         self.overflow_rows = self.overflow_rows.saturating_add(other.overflow_rows);
         self.replaced_text = self.replaced_text.saturating_add(other.replaced_text);
         self.truncated = self.truncated.saturating_add(other.truncated);

@@ -230,4 +230,21 @@ mod tests {
         assert_eq!(room(share, all), share);
         assert_eq!(room(0, 0), 0);
     }
+
+    #[test]
+    fn segments_that_windows_did_not_wait_for_are_counted() {
+        let told = |lateness| {
+            let limits = Limits { window: SECOND, lateness, ..Limits::default() };
+            let mut shard = Aggregator::new(&limits, Timestamp(0), 0, 1);
+            shard.advance(Timestamp(60 * SECOND));
+            record(&mut shard, 0, 0..3);
+            let closed = shard.advance(Timestamp(90 * SECOND)).expect("windows close");
+            let mut tally = shard.pending();
+            closed.summaries.iter().for_each(|s| tally.merge(&s.tally));
+            (tally.segments, tally.late_segments)
+        };
+        assert_eq!(told(2 * SECOND), (3, 3));
+        // Settled after five seconds, visited within 2.56 more.
+        assert_eq!(told(8 * SECOND), (3, 0));
+    }
 }

@@ -122,6 +122,13 @@ pub(super) fn examine(at: SocketAddr, s: &Scrape, services: &serde_json::Value) 
         format!("{rootless} of {segments} segments had no root"),
         "traces are cut: propagate traceparent, and send every service's spans here",
     );
+    let late = s.sum("longpole_late_segments_total", &[]);
+    check(
+        late <= segments * 0.01,
+        format!("{late} of {segments} segments were told in a later window than they ended in"),
+        "windows close before traces are settled (5 s after their last span, and looked at within 2.6 s): calls and \
+         times of one moment stand in different windows. Raise --lateness to 8 s or more; if it is, traces take longer",
+    );
     out
 }
 

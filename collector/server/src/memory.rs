@@ -5,7 +5,7 @@
 
 use longpole_core::limits::Limits;
 
-/// Above this nothing gets more.
+/// Nobody gets more by default; where more is asked for, what waits and what is open get more of it.
 const MOST: u64 = 2 << 30;
 /// Less is not worth trying.
 pub const LEAST: u64 = 64 << 20;
@@ -29,14 +29,18 @@ fn limit(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|n| *n > 0 && *n < 1 << 50)
 }
 
-/// Deals `bytes` out.
+/// Deals `bytes` out. Closed windows never have more than by default, since each checkpoint holds them.
 pub fn deal(bytes: u64, limits: &mut Limits) {
     let share =
         |part: u64, most: usize| usize::try_from(bytes / part).map_or(most, |n| n.min(most));
+    let grown = |most: usize| {
+        let most = most as u128 * u128::from(bytes.max(MOST)) / u128::from(MOST);
+        usize::try_from(most).unwrap_or(usize::MAX)
+    };
     let most = Limits::default();
-    limits.queue_bytes = share(8, most.queue_bytes);
-    limits.log_bytes = share(16, most.log_bytes);
-    limits.open_spans = share(5 * OPEN_SPAN, most.open_spans);
+    limits.queue_bytes = share(8, grown(most.queue_bytes));
+    limits.log_bytes = share(16, grown(most.log_bytes));
+    limits.open_spans = share(5 * OPEN_SPAN, grown(most.open_spans));
     limits.history_bytes = share(8, most.history_bytes);
 }
 
@@ -58,8 +62,8 @@ mod tests {
     }
 
     #[test]
-    fn shares_leave_a_third_and_2_gib_are_what_there_ever_was() {
-        for bytes in [64 << 20, 512 << 20, 1 << 30, MOST] {
+    fn shares_leave_a_third_and_more_memory_is_more_room() {
+        for bytes in [64 << 20, 512 << 20, 1 << 30, MOST, MOST + 1, 8 * MOST, 1 << 50] {
             let mut l = Limits::default();
             deal(bytes, &mut l);
             let open = l.open_spans as u64 * OPEN_SPAN;
@@ -70,5 +74,9 @@ mod tests {
         deal(MOST, &mut l);
         assert_eq!((l.queue_bytes, l.history_bytes), (128 << 20, 256 << 20));
         assert!(of_machine() <= MOST);
+        deal(8 * MOST, &mut l);
+        let usual = Limits::default();
+        assert_eq!(l.open_spans, 8 * usual.open_spans);
+        assert_eq!((l.queue_bytes, l.history_bytes), (8 * usual.queue_bytes, 256 << 20));
     }
 }

@@ -115,7 +115,7 @@ pub(super) const FIELDS: &[Field] = &[
         // Of the machine: see `Config::default`.
         default: "",
         doc: "Memory that the process may take; by default nine tenths of its control group's limit, at \
-              most 2GiB.",
+              most 2GiB. Of more, where asked for, open spans and queues have more.",
         slot: Slot::Bytes(|c| &mut c.memory, crate::memory::LEAST, 1 << 50),
     },
     Field {

@@ -9,12 +9,20 @@ use std::time::{Duration, Instant};
 /// The queue has this long to be worked off.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Compares the scrape with what the generator counted; waits while spans are still queued, and gives
-/// the seconds that it took.
+/// What the collector told after a load.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Account {
+    /// Seconds until all of it was worked off.
+    pub drained: f64,
+    /// Spans that only RED saw, for want of room.
+    pub shed: u64,
+}
+
+/// Compares the scrape with what the generator counted; waits while spans are still queued.
 ///
 /// # Errors
 /// The numbers, when they differ.
-pub fn check(listen: SocketAddr, acknowledged: u64) -> Result<f64, String> {
+pub fn check(listen: SocketAddr, acknowledged: u64) -> Result<Account, String> {
     let began = Instant::now();
     // Not too often: each scrape is work for the thread that works the queue off.
     let mut pause = Duration::from_millis(10);
@@ -37,7 +45,11 @@ pub fn check(listen: SocketAddr, acknowledged: u64) -> Result<f64, String> {
         let (rejected, dropped, duplicate) = (of("rejected"), of("dropped"), of("duplicate"));
         let even = received == recorded + rejected + dropped + duplicate;
         if even && received == acknowledged && rejected == 0 && dropped == 0 {
-            return Ok(began.elapsed().as_secs_f64());
+            let name = "longpole_shed_items_total";
+            let shed =
+                ["plain_spans", "precious_spans"].map(|what| sum(&scrape, name, &[("what", what)]));
+            let drained = began.elapsed().as_secs_f64();
+            return Ok(Account { drained, shed: shed.iter().sum::<f64>() as u64 });
         }
         let behind = received < acknowledged && rejected == 0;
         if !behind || began.elapsed() > PATIENCE {

@@ -14,6 +14,8 @@ pub struct Run {
     /// Seconds after the last answer until the collector's account held all of it: what was
     /// acknowledged and not yet worked off.
     pub drained: f64,
+    /// Share of the acknowledged spans that only RED saw, for want of room: work that was not done.
+    pub shed: f64,
     /// Seconds measured.
     pub seconds: f64,
     /// CPU seconds that the server took in them.
@@ -55,6 +57,7 @@ impl Run {
             "requests": self.requests,
             "refused": self.refused,
             "drained_seconds": self.drained,
+            "shed_share": self.shed,
             "seconds": self.seconds,
             "cpu_seconds": self.cpu,
             "spans_per_cpu_second": self.per_cpu_second(),

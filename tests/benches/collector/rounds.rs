@@ -1,9 +1,10 @@
 //! Runs: a server and a generator each, round by round, the servers of a round side by side.
 
+use crate::account::{self, Account};
 use crate::figures::Run;
+use crate::machine;
 use crate::options::Options;
 use crate::scenario::{Scenario, Server};
-use crate::{account, machine};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, IsTerminal, Lines};
 use std::net::SocketAddr;
@@ -134,7 +135,7 @@ fn once(
     let whole = |value: &Value| value.as_u64().unwrap_or(0);
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     let (acknowledged, refused) = (whole(&tally["acknowledged"]), whole(&tally["refused"]));
-    let (mut wrong, mut drained) = (Vec::new(), 0.0);
+    let (mut wrong, mut account) = (Vec::new(), Account::default());
     if refused > 0 {
         let first = &tally["first_refusal"];
         wrong.push(format!(
@@ -143,7 +144,7 @@ fn once(
     }
     if let Some(listen) = address("listen") {
         match account::check(listen, acknowledged) {
-            Ok(seconds) => drained = seconds,
+            Ok(told) => account = told,
             Err(why) => wrong.push(why),
         }
     }
@@ -151,7 +152,8 @@ fn once(
         spans: whole(&tally["measured"]),
         requests: whole(&tally["requests"]),
         refused,
-        drained,
+        drained: account.drained,
+        shed: account.shed as f64 / acknowledged as f64,
         seconds: number(&tally["seconds"]),
         cpu: cpu.as_secs_f64(),
         peak_mib: peak as f64 / 1024.0,

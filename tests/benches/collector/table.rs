@@ -64,7 +64,7 @@ pub fn text(options: &Options, results: &[Outcome]) -> String {
 }
 
 /// Columns of the table.
-const COLUMNS: usize = 16;
+const COLUMNS: usize = 17;
 const HEADS: [&str; COLUMNS] = [
     "server",
     "spans/CPU-s",
@@ -81,6 +81,7 @@ const HEADS: [&str; COLUMNS] = [
     "requests",
     "refused",
     "drained",
+    "shed",
     "rounds",
 ];
 const UNITS: [&str; COLUMNS] = [
@@ -99,6 +100,7 @@ const UNITS: [&str; COLUMNS] = [
     "timed",
     "",
     "s",
+    "%",
     "",
 ];
 
@@ -116,6 +118,10 @@ fn line<T: AsRef<str>>(cells: &[T; COLUMNS]) -> String {
 fn row(result: &Outcome, server: Server) -> [String; COLUMNS] {
     let figure = |digits: usize, figure: fn(&Run) -> f64| match result.figure(server, figure) {
         value if value.is_finite() => format!("{value:.digits$}"),
+        _ => "-".to_owned(),
+    };
+    let own = |digits: usize, of: fn(&Run) -> f64| match server {
+        Server::Longpole | Server::Journal => figure(digits, of),
         _ => "-".to_owned(),
     };
     let ratio = |floor: Server| match result.ratio(server, floor) {
@@ -139,10 +145,8 @@ fn row(result: &Outcome, server: Server) -> [String; COLUMNS] {
         figure(0, |r| r.peak_mib),
         sum(|r| r.requests),
         sum(|r| r.refused),
-        match server {
-            Server::Longpole => figure(2, |r| r.drained),
-            _ => "-".to_owned(),
-        },
+        own(2, |r| r.drained),
+        own(1, |r| r.shed * 100.0),
         result.of(server).count().to_string(),
     ]
 }

@@ -1,7 +1,8 @@
 //! The threaded road on one core and on two, and what a span costs with more shards than cores: decoded
-//! requests go straight into the pipeline, so that nobody else takes part of the machine.
+//! requests go straight into the pipeline, so that nobody else takes part of the machine. How much of it the
+//! machine lacks is told by two pipelines that have nothing in common, each on a core of its own.
 
-use crate::report::{Report, quantile};
+use crate::report::Report;
 use crate::traffic::{BASE, Traffic};
 use crate::{Bench, analyst, clock};
 use bytes::Bytes;
@@ -10,9 +11,11 @@ use longpole_collector::ingest::otlp::Signal;
 use longpole_collector::pipeline::Pipeline;
 use longpole_core::engine::Settings;
 use longpole_core::limits::Limits;
-use longpole_model::signal::{Batch, Rejections, SECOND};
+use longpole_model::signal::{Batch, Rejections, SECOND, Timestamp};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use std::time::Instant;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// The subject.
 pub const BENCH: Bench = Bench {
@@ -22,14 +25,19 @@ pub const BENCH: Bench = Bench {
     counts: &[],
 };
 
-/// Spans a second of log time, and how much faster than the wall's that passes: together about what one
-/// core does, so that traces settle and windows close as under steady load.
-const RATE: u64 = 250_000;
-const TIMES: u64 = 5;
-/// Seconds of log time before and in a pass.
-const BEFORE: u64 = 4;
-const SECONDS: u64 = 16;
+/// Spans a second of log time, which passes with the requests: traces settle and windows close as under steady
+/// load, however fast a machine is.
+const RATE: u64 = 100_000;
+/// Seconds of log time before what is measured, and these: so many that it matters little for how long one shard still
+/// works at the end while the other has nothing left.
+const WARM_UP: u64 = 20;
+const SECONDS: u64 = 100;
+/// Rounds in turns on one core and two; passes with each number of shards.
+const ROUNDS: usize = 5;
 const PASSES: usize = 3;
+
+/// A request and when it comes.
+type Coming = (Timestamp, Batch);
 
 /// What a pass took, by the wall's clock and by the processors', seconds.
 struct Took {
@@ -38,80 +46,117 @@ struct Took {
     spans: usize,
 }
 
-fn pass(requests: &[Batch], shards: u32) -> Result<Took, String> {
-    let requests = requests.to_vec();
-    let spans = requests.iter().map(|b| b.spans.len()).sum();
+/// How full queues may get: far below where plain traces are given up.
+const FILLED: f64 = 0.25;
+
+async fn send(pipeline: &Pipeline, at: &AtomicU64, requests: Vec<Coming>) -> Result<(), String> {
+    for (now, batch) in requests {
+        while pipeline.filled() > FILLED {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        at.store(now.0, Ordering::Relaxed);
+        let rejections = Rejections::default();
+        let taken = pipeline.submit(Signal::Traces, Bytes::new(), batch, &rejections, None).await;
+        taken.map_err(|e| e.to_string())?;
+    }
+    // Asked for at this place of the log: the answer comes when all before it is recorded.
+    let totals = pipeline.totals().await.ok_or("the pipeline has ended")?;
+    match totals.given.spans() {
+        0 => Ok(()),
+        shed => Err(format!("{shed} spans were given up, and with them work")),
+    }
+}
+
+/// Sends `requests` through a pipeline of so many shards. Measured are those after the warm-up, once all who wait for
+/// `start` are there.
+fn pass(requests: &[Coming], shards: u32, start: &Barrier) -> Result<Took, String> {
+    let mut before = requests.to_vec();
+    let warm = before.partition_point(|(at, _)| *at < BASE.plus(WARM_UP * SECOND));
+    let measured = before.split_off(warm);
+    let spans = measured.iter().map(|(_, batch)| batch.spans.len()).sum();
     let settings = Settings { shards, ..Settings::default() };
     let said = analyst::new(Limits::default().history_windows)?;
-    let clock = WallClock::made_up(BASE.plus(BEFORE * SECOND), TIMES);
-    let started = Pipeline::start(&settings, said, clock, Box::new(|_| {}));
+    let at: &AtomicU64 = Box::leak(Box::new(AtomicU64::new(BASE.0)));
+    let started = Pipeline::start(&settings, said, WallClock::told(at), Box::new(|_| {}));
     let (pipeline, last) = started.map_err(|e| format!("no threads: {e}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
+    let warmed = runtime.block_on(send(&pipeline, at, before));
+    start.wait();
     let (began, cpu) = (Instant::now(), clock::process());
-    runtime.block_on(async {
-        for batch in requests {
-            let rejections = Rejections::default();
-            let taken =
-                pipeline.submit(Signal::Traces, Bytes::new(), batch, &rejections, None).await;
-            taken.map_err(|e| e.to_string())?;
-        }
-        // Asked for at this place of the log: the answer comes when all before it is recorded.
-        pipeline.totals().await.ok_or("the pipeline has ended")?;
-        Ok::<(), String>(())
-    })?;
-    let took = Took {
-        wall: began.elapsed().as_secs_f64(),
-        cpu: (clock::process() - cpu) as f64 / 1e9,
-        spans,
-    };
+    let sent = warmed.and_then(|()| runtime.block_on(send(&pipeline, at, measured)));
+    let (wall, cpu) = (began.elapsed().as_secs_f64(), clock::process() - cpu);
     pipeline.close();
     last.join().map_err(|_| "the analyst died")?;
-    Ok(took)
+    sent.map(|()| Took { wall, cpu: cpu as f64 / 1e9, spans })
 }
 
-/// The first `n` of the cores that this process may use.
-fn first(all: &CpuSet, n: usize) -> Option<CpuSet> {
-    let mut some = CpuSet::new();
-    let ours = (0..CpuSet::MAX_CPU).filter(|i| all.is_set(*i)).take(n);
-    ours.for_each(|i| some.set(i));
-    (some.count() as usize == n).then_some(some)
+fn rate(took: &Took) -> f64 {
+    took.spans as f64 / took.wall / 1e3
+}
+
+/// Keeps this thread, and those that it starts, on these cores.
+fn keep_to(cores: &[usize]) -> Result<(), String> {
+    let mut set = CpuSet::new();
+    cores.iter().for_each(|core| set.set(*core));
+    sched_setaffinity(None, &set).map_err(|e| format!("cores: {e}"))
+}
+
+/// Thousand spans a second with a shard a core.
+fn together(requests: &[Coming], cores: &[usize]) -> Result<f64, String> {
+    keep_to(cores)?;
+    pass(requests, cores.len() as u32, &Barrier::new(1)).as_ref().map(rate).map_err(Clone::clone)
+}
+
+/// The same of pipelines with one shard, one a core, each with requests of its own.
+fn apart(requests: &[Coming], cores: &[usize]) -> Result<f64, String> {
+    let start = Barrier::new(cores.len());
+    let on = |core: usize| {
+        let kept = keep_to(&[core]);
+        let took = pass(requests, 1, &start)?;
+        kept.map(|()| rate(&took))
+    };
+    std::thread::scope(|s| {
+        let on = &on;
+        let all: Vec<_> = cores.iter().map(|core| s.spawn(move || on(*core))).collect();
+        all.into_iter().map(|one| one.join().map_err(|_| "a pipeline died")?).sum()
+    })
+}
+
+/// One core, two, and two that share nothing, in turns.
+fn cores(report: &mut Report, requests: &[Coming]) -> Result<(), String> {
+    let ours = sched_getaffinity(None).map_err(|e| format!("cores: {e}"))?;
+    let ours: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|i| ours.is_set(*i)).collect();
+    let [first, second, ..] = ours[..] else {
+        report.say("  SKIPPED: there are no two cores");
+        return Ok(());
+    };
+    let [mut one, mut two, mut none] = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        one.push(together(requests, &[first])?);
+        two.push(together(requests, &[first, second])?);
+        none.push(apart(requests, &[first, second])?);
+    }
+    keep_to(&ours)?;
+    let one = report.samples("1 core, 1 shard", "k spans/s", one);
+    let two = report.samples("2 cores, 2 shards", "k spans/s", two);
+    let none = report.samples("2 cores, a pipeline each", "k spans/s", none);
+    report.value("two cores against one", "x", two / one);
+    report.value("two pipelines that share nothing against one", "x", none / one);
+    Ok(())
 }
 
 fn time(report: &mut Report) -> Result<(), String> {
     let mut traffic = Traffic::new(1_000, RATE, 1);
-    let mut requests = Vec::new();
-    while let (at, batch) = traffic.next()
-        && at < BASE.plus((BEFORE + SECONDS) * SECOND)
-    {
-        if at >= BASE.plus(BEFORE * SECOND) {
-            requests.push(batch);
-        }
-    }
-    let all = sched_getaffinity(None).map_err(|e| format!("cores: {e}"))?;
-    let mut walls = Vec::new();
-    for (cores, shards) in [(1, 1), (2, 2)] {
-        let Some(some) = first(&all, cores) else {
-            report.say(&format!("  SKIPPED: there are no {cores} cores"));
-            continue;
-        };
-        sched_setaffinity(None, &some).map_err(|e| format!("cores: {e}"))?;
-        let passes: Result<Vec<Took>, String> =
-            (0..PASSES).map(|_| pass(&requests, shards)).collect();
-        let rates = passes?.iter().map(|t| t.spans as f64 / t.wall / 1e3).collect();
-        let what = format!("{cores} cores, {shards} shards");
-        walls.push(report.samples(&what, "k spans/s", rates));
-    }
-    sched_setaffinity(None, &all).map_err(|e| format!("cores: {e}"))?;
-    if let [one, two] = walls[..] {
-        report.value("two cores against one", "x", two / one);
-    }
+    let end = BASE.plus((WARM_UP + SECONDS) * SECOND);
+    let requests: Vec<Coming> =
+        std::iter::from_fn(|| Some(traffic.next()).filter(|(at, _)| *at < end)).collect();
+    cores(report, &requests)?;
     for shards in [1, 2, 4, 8, 64] {
         let passes: Result<Vec<Took>, String> =
-            (0..PASSES).map(|_| pass(&requests, shards)).collect();
-        let mut costs: Vec<f64> = passes?.iter().map(|t| t.cpu * 1e9 / t.spans as f64).collect();
-        costs.sort_by(f64::total_cmp);
-        report.value(&format!("{shards} shards: CPU, median"), "ns/span", quantile(&costs, 0.5));
+            (0..PASSES).map(|_| pass(&requests, shards, &Barrier::new(1))).collect();
+        let costs = passes?.iter().map(|t| t.cpu * 1e9 / t.spans as f64).collect();
+        report.samples(&format!("{shards} shards: CPU"), "ns/span", costs);
     }
     Ok(())
 }

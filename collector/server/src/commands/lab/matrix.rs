@@ -155,8 +155,15 @@ fn share(right: usize, all: usize) -> f64 {
     right as f64 / all.max(1) as f64
 }
 
-/// One bin of the reliability table: verdicts, their mean confidence, the share that was right.
-fn reliability(trials: &[Trial]) -> (Vec<(f64, usize, f64, f64)>, f64) {
+/// One bin of the reliability table: verdicts of a confidence up to `high`, their mean confidence and the share that was
+/// right, of which an empty bin has none.
+struct Bin {
+    high: f64,
+    verdicts: usize,
+    mean_and_right: Option<(f64, f64)>,
+}
+
+fn reliability(trials: &[Trial]) -> (Vec<Bin>, f64) {
     let point = |t: &Trial| match t.said {
         Said::Culprit(_, _, confidence) => Some((confidence, t.culprit() && t.kind())),
         Said::Nothing | Said::Failed(_) => None,
@@ -167,10 +174,12 @@ fn reliability(trials: &[Trial]) -> (Vec<(f64, usize, f64, f64)>, f64) {
         let of: Vec<_> = points.iter().filter(|(c, _)| *c > low && *c <= high).copied().collect();
         low = high;
         let mean = of.iter().map(|(c, _)| c).sum::<f64>() / of.len().max(1) as f64;
-        (high, of.len(), mean, share(of.iter().filter(|(_, right)| *right).count(), of.len()))
+        let right = share(of.iter().filter(|(_, right)| *right).count(), of.len());
+        let mean_and_right = (!of.is_empty()).then_some((mean, right));
+        Bin { high, verdicts: of.len(), mean_and_right }
     });
     let squared = points.iter().map(|(c, right)| (c - f64::from(u8::from(*right))).powi(2));
-    (bins.to_vec(), squared.sum::<f64>() / points.len().max(1) as f64)
+    (bins.into(), squared.sum::<f64>() / points.len().max(1) as f64)
 }
 
 fn page(faults: &[Fault], trials: &[Trial]) -> String {
@@ -200,9 +209,11 @@ fn page(faults: &[Fault], trials: &[Trial]) -> String {
         ("mean confidence", Right),
         ("right", Right),
     ]);
-    for (high, n, mean, right) in bins {
-        let row = [format!("{high}"), n.to_string(), format!("{mean:.2}"), format!("{right:.2}")];
-        calibration.row(row);
+    for Bin { high, verdicts, mean_and_right } in bins {
+        let number = |n: f64| format!("{n:.2}");
+        let [mean, right] = mean_and_right
+            .map_or_else(|| ["-"; 2].map(str::to_owned), |(m, r)| [number(m), number(r)]);
+        calibration.row([high.to_string(), verdicts.to_string(), mean, right]);
     }
     let mut out = lines(&t);
     for t in trials.iter().filter(|t| !(t.culprit() && t.kind())) {
@@ -254,9 +265,10 @@ fn document(faults: &[Fault], trials: &[Trial]) -> serde_json::Value {
     let (bins, brier) = reliability(trials);
     let bins: Vec<serde_json::Value> = bins
         .iter()
-        .map(|(high, n, mean, right)| {
+        .map(|Bin { high, verdicts, mean_and_right }| {
+            let (mean, right) = mean_and_right.unzip();
             serde_json::json!({
-                "up_to": high, "verdicts": n, "mean_confidence": mean, "right": right,
+                "up_to": high, "verdicts": verdicts, "mean_confidence": mean, "right": right,
             })
         })
         .collect();

@@ -93,7 +93,13 @@ fn once(
 ) -> Result<(Run, Vec<String>), String> {
     let text = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
     let shards = options.shards.to_string();
-    let arguments = text(&["serve", "--server", server.name(), "--shards", &shards]);
+    let mut arguments = text(&["serve", "--server", server.name(), "--shards", &shards]);
+    // Goes when the server has ended, which it outlives: some gigabytes a run.
+    let journal = (server == Server::Journal).then(tempfile::tempdir).transpose();
+    let journal = journal.map_err(|e| format!("no folder for a journal: {e}"))?;
+    if let Some(folder) = &journal {
+        arguments.extend(["--data".to_owned(), folder.path().display().to_string()]);
+    }
     let mut serving = Role::start(options.server_core, &arguments)?;
     let at = serving.line()?;
     let address = |name: &str| -> Option<SocketAddr> { at[name].as_str()?.parse().ok() };

@@ -9,6 +9,7 @@ mod red;
 use crate::scenario::Server;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Parser)]
@@ -19,6 +20,9 @@ pub struct Args {
     /// Shards of the real one.
     #[arg(long, default_value_t = 1)]
     shards: u32,
+    /// Where the one with a journal has it: a folder of who started this process, since this one is killed.
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 /// Any port of this machine.
@@ -44,8 +48,8 @@ pub fn run(args: Args) -> Result<(), String> {
         match args.server {
             Server::Longpole => longpole::run(args.shards, None, stop).await,
             Server::Journal => {
-                let folder = tempfile::tempdir().map_err(|e| format!("no folder: {e}"))?;
-                longpole::run(args.shards, Some(folder.path()), stop).await
+                let folder = args.data.ok_or("a journal needs --data")?;
+                longpole::run(args.shards, Some(&folder), stop).await
             }
             Server::Prost => floor::run(floor::Work::Prost, stop).await,
             Server::Walk => floor::run(floor::Work::Walk(Default::default()), stop).await,

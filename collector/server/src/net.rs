@@ -32,6 +32,10 @@ const PONG: Duration = Duration::from_secs(10);
 const HEADER_BYTES: u32 = 32 << 10;
 /// Requests of one HTTP/2 connection at a time.
 const STREAMS: u32 = 256;
+/// Bytes of one HTTP/2 frame that a peer may send: as much as of HTTP/1 is read at once. The protocol's least, 16 KiB,
+/// makes a request of many frames, and each is a buffer and a turn of the connection. What has come of a frame waits
+/// outside every room: 64 MiB of [`CONNECTIONS`] that all stop within one.
+const FRAME: u32 = 64 << 10;
 
 /// Why a port cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -224,6 +228,7 @@ async fn connection<S: Serve>(
             .keep_alive_timeout(PONG)
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEADER_BYTES)
+            .max_frame_size(FRAME)
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20);
         drive(builder.serve_connection(io, service), stop).await

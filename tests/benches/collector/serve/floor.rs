@@ -74,7 +74,8 @@ pub async fn run(work: Work, stop: impl Future<Output = ()>) -> Result<(), Strin
     announce(grpc.local_addr().map_err(told)?, http.local_addr().map_err(told)?, None);
 
     let methods = axum::Router::new().route_service(TRACES, Method(work.clone()));
-    let mut server = tonic::transport::Server::builder();
+    // As large as the collector's: what frames cost is not what is compared.
+    let mut server = tonic::transport::Server::builder().max_frame_size(64 << 10);
     let server = server.add_routes(tonic::service::Routes::from(methods));
     let incoming = TcpIncoming::from(grpc).with_nodelay(Some(true));
     let paths = axum::Router::new()

@@ -21,6 +21,8 @@ pub struct Limits {
     pub series_per_service: usize,
     /// Metric series in all (`overflow_points`).
     pub series: usize,
+    /// Rows of names that are known again by where they lie; of more those go that were not used for longest.
+    pub names: usize,
     /// Bytes of requests between doors and shards; above it senders wait, then are refused.
     pub queue_bytes: usize,
     /// Bytes of requests that a log in memory holds; the oldest go first.
@@ -60,6 +62,7 @@ impl Default for Limits {
             live_versions: 4,
             series_per_service: 5_000,
             series: 100_000,
+            names: 100_000,
             queue_bytes: 128 << 20,
             log_bytes: 64 << 20,
             open_spans: 4_000_000,

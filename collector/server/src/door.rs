@@ -219,9 +219,7 @@ impl Door {
     ) -> Result<(Bytes, Batch, Rejections), Refusal> {
         let read = move |door: &Self, payload: Bytes| {
             let payload = if door.writes { masked(signal, payload) } else { payload };
-            let mut decoder = door.decoders.take(&door.limits);
-            let decoded = decoder.decode(&payload, Some(signal), Some(now));
-            door.decoders.give_back(decoder);
+            let decoded = door.decode(signal, &payload, now);
             decoded.map(|(batch, rejections)| (payload, batch, rejections))
         };
         if payload.len() <= LARGE {
@@ -232,6 +230,23 @@ impl Door {
         work.await.unwrap_or_else(|e| {
             Err(Refusal { reason: Reason::Malformed, message: format!("cannot be read: {e}") })
         })
+    }
+
+    /// What is in a payload, read by a decoder that rests.
+    ///
+    /// # Errors
+    /// It cannot be read at all.
+    pub(crate) fn decode(
+        &self,
+        signal: Signal,
+        payload: &[u8],
+        now: Timestamp,
+    ) -> Result<(Batch, Rejections), Refusal> {
+        let mut decoder = self.decoders.take(&self.limits);
+        let decoded = decoder.decode(payload, Some(signal), Some(now));
+        self.own.names_forgotten.inc_by(decoder.forgot().into());
+        self.decoders.give_back(decoder);
+        decoded
     }
 
     /// Counts a request for which there is no room.

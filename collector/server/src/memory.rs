@@ -5,7 +5,7 @@
 
 use longpole_core::limits::Limits;
 
-/// Nobody gets more by default; where more is asked for, what waits and what is open get more of it.
+/// Nobody gets more by default; where more is asked for, what waits, what is open and names get more of it.
 const MOST: u64 = 2 << 30;
 /// Less is not worth trying.
 pub const LEAST: u64 = 64 << 20;
@@ -13,6 +13,11 @@ pub const LEAST: u64 = 64 << 20;
 const LEFT: u64 = 10;
 /// Bytes of an open span, with what its table has in reserve.
 const OPEN_SPAN: u64 = 96;
+/// Of so many bytes one is for names that decoders keep ...
+const NAMES: u64 = 50;
+/// ... and of so many one for what is known by where it lies; a row of that has so many bytes.
+const KNOWN: u64 = 150;
+const KNOWN_ROW: u64 = 128;
 
 /// Where a control group says its limit; version 2, then 1.
 const FILES: [&str; 2] =
@@ -42,6 +47,14 @@ pub fn deal(bytes: u64, limits: &mut Limits) {
     limits.log_bytes = share(16, grown(most.log_bytes));
     limits.open_spans = share(5 * OPEN_SPAN, grown(most.open_spans));
     limits.history_bytes = share(8, most.history_bytes);
+    limits.names = share(KNOWN * KNOWN_ROW, grown(most.names));
+}
+
+/// The share of each of so many decoders: names of senders and operations, kept from request to request. Less than a
+/// mebibyte is not worth keeping.
+pub fn names(bytes: u64, decoders: usize) -> usize {
+    let each = bytes / NAMES / (decoders as u64).max(1);
+    usize::try_from(each).unwrap_or(usize::MAX).clamp(1 << 20, 64 << 20)
 }
 
 /// The share of the doors: requests that are being received and unpacked.
@@ -68,6 +81,7 @@ mod tests {
             deal(bytes, &mut l);
             let open = l.open_spans as u64 * OPEN_SPAN;
             let all = (l.queue_bytes + l.log_bytes + l.history_bytes + doors(bytes)) as u64 + open;
+            let all = all + l.names as u64 * KNOWN_ROW + bytes / NAMES;
             assert!(all * 3 <= bytes * 2, "{all} of {bytes}");
         }
         let mut l = Limits::default();
@@ -76,7 +90,9 @@ mod tests {
         assert!(of_machine() <= MOST);
         deal(8 * MOST, &mut l);
         let usual = Limits::default();
-        assert_eq!(l.open_spans, 8 * usual.open_spans);
+        assert_eq!((l.open_spans, l.names), (8 * usual.open_spans, 8 * usual.names));
+        assert_eq!(names(MOST, 4), 10_737_418);
+        assert_eq!((names(LEAST, 64), names(1 << 50, 1)), (1 << 20, 64 << 20));
         assert_eq!((l.queue_bytes, l.history_bytes), (8 * usual.queue_bytes, 256 << 20));
     }
 }

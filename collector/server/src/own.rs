@@ -40,6 +40,8 @@ pub struct Own {
     pub not_held: IntCounter,
     /// Requests whose headers should name a batch and do not.
     pub bad_producers: IntCounter,
+    /// Times a decoder had more names than it may keep.
+    pub names_forgotten: IntCounter,
     /// What is kept.
     pub kept: Kept,
 }
@@ -138,6 +140,10 @@ impl Own {
                 "longpole_bad_producer_headers_total",
                 "Requests whose longpole-producer, -shard or -sequence cannot be read.",
             )?,
+            names_forgotten: IntCounter::new(
+                "longpole_names_forgotten_total",
+                "Times a decoder had more names of operations than it may keep, and learned them anew.",
+            )?,
             kept: Kept::new(&registry)?,
             registry,
         };
@@ -154,6 +160,7 @@ impl Own {
         own.registry.register(Box::new(own.shedding.clone()))?;
         own.registry.register(Box::new(own.not_held.clone()))?;
         own.registry.register(Box::new(own.bad_producers.clone()))?;
+        own.registry.register(Box::new(own.names_forgotten.clone()))?;
         #[cfg(target_os = "linux")]
         own.registry
             .register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;

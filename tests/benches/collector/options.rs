@@ -105,11 +105,19 @@ impl Options {
             return vec![of(protocol, self.spans.unwrap_or(437), self.rate, &Server::ALL)];
         }
         let slow = [Server::Longpole, Server::Walk];
+        let many = |operations| Scenario {
+            operations,
+            ..of(Protocol::Grpc, 437, None, &[Server::Longpole])
+        };
         let all = vec![
             of(Protocol::Grpc, 437, None, &Server::ALL),
             of(Protocol::Http, 437, None, &Server::ALL),
             of(Protocol::Grpc, 16, None, &Server::ALL),
             of(Protocol::Grpc, 437, Some(50_000), &slow),
+            // What a span costs where there are more operations.
+            many(1_000),
+            many(10_000),
+            many(100_000),
         ];
         all.into_iter().filter(|s| !s.servers.is_empty()).collect()
     }

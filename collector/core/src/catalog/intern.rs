@@ -97,7 +97,7 @@ impl Interner {
     pub fn map(&mut self, batch: &Batch, now: Timestamp) -> Mapped {
         let nobody = Resource::default();
         let resource = |i: u32| batch.resources.get(i as usize).map_or(&nobody, |r| &**r);
-        self.recent.begin();
+        self.recent.begin(self.limits.names);
         let operations = batch.operations.iter().map(|row| self.operation(row, now)).collect();
         let mut histogram = vec![false; batch.series.len()];
         for p in &batch.points {

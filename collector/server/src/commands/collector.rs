@@ -3,6 +3,7 @@
 use super::{CommandError, exit};
 use crate::collector::{Collector, Folder, Setup};
 use crate::config::{self, Config, Durability, Log, LogFormat, LogLevel, Overrides};
+use crate::door::Decoders;
 use crate::ingest::otlp::DecodeLimits;
 use crate::{memory, redis, secret, specialists};
 use longpole_core::engine::Settings;
@@ -48,6 +49,7 @@ pub fn run(args: Args) -> Result<u8, CommandError> {
         },
         decode: DecodeLimits {
             bytes: usize::try_from(config.max_request_bytes).unwrap_or(usize::MAX),
+            names: memory::names(config.memory, Decoders::most()),
             ..DecodeLimits::default()
         },
         door_bytes: memory::doors(config.memory),

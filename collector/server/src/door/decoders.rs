@@ -1,7 +1,8 @@
 //! Decoders at rest between requests, with the names they have learned.
 //!
-//! A request takes one and gives it back; as many are kept as may run at once.
+//! A request takes one and gives it back; as many are kept as large requests may be worked at.
 
+use super::room;
 use crate::ingest::otlp::{DecodeLimits, Decoder};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,12 +15,16 @@ pub struct Decoders {
 
 impl Default for Decoders {
     fn default() -> Self {
-        let most = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { idle: Mutex::default(), most }
+        Self { idle: Mutex::default(), most: Self::most() }
     }
 }
 
 impl Decoders {
+    /// Decoders that are kept.
+    pub fn most() -> usize {
+        room::at_once()
+    }
+
     /// A decoder, a new one where none rests.
     pub fn take(&self, limits: &DecodeLimits) -> Decoder {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();

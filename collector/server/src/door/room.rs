@@ -54,13 +54,21 @@ pub struct Room {
     bytes: usize,
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Large requests that are worked at together: some more than there are cores, so that two that take long do not stop
+/// all others.
+pub(super) fn at_once() -> usize {
+    cores() + 2
+}
+
 impl Rooms {
     /// Room of `cap` bytes.
     pub fn new(cap: usize) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        // Some more than there are cores, so that two that take long do not stop all others.
-        let aside = Arc::new(Semaphore::new(threads + 2));
-        let (used, contexts) = (AtomicUsize::new(0), Contexts::new(threads));
+        let aside = Arc::new(Semaphore::new(at_once()));
+        let (used, contexts) = (AtomicUsize::new(0), Contexts::new(cores()));
         Self { cap, used, times: [BODY_TIMEOUT, HURRY], aside, contexts }
     }
 

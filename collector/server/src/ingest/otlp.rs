@@ -32,7 +32,7 @@ pub use refusal::Refusal;
 
 use longpole_model::signal::{Batch, Rejections, Timestamp};
 
-/// Caps of one request.
+/// Caps of one request, and of what is kept between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Bytes of one request after decompression.
@@ -49,6 +49,8 @@ pub struct DecodeLimits {
     pub attributes_per_item: usize,
     /// Buckets of one histogram point.
     pub buckets: usize,
+    /// Bytes of names that a decoder keeps from request to request; beyond it all are read anew.
+    pub names: usize,
 }
 
 impl Default for DecodeLimits {
@@ -61,6 +63,7 @@ impl Default for DecodeLimits {
             text: 4096,
             attributes_per_item: 128,
             buckets: 10_000,
+            names: 4 << 20,
         }
     }
 }

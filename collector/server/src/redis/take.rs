@@ -109,9 +109,7 @@ fn request(door: &Door, shard: u32, id: EntryId, fields: &[Vec<u8>]) -> Result<R
             unpacked.map_err(dead)?.into()
         }
     };
-    let mut decoder = door.decoders.take(&door.limits);
-    let decoded = decoder.decode(&payload, Some(entry.signal), Some(id.stamp()));
-    door.decoders.give_back(decoder);
+    let decoded = door.decode(entry.signal, &payload, id.stamp());
     let (batch, rejections) = decoded.map_err(|r| Dead::Refused(r.reason, r.message))?;
     let bytes = (entry.otlp.len(), payload.len());
     // Before anything is left out of it that was counted: read again, it has the same name.

@@ -128,9 +128,12 @@ fn peer(span: &Span, kind: SpanKind, category: SpanCategory) -> String {
 }
 
 thread_local! {
-    /// A decoder that has seen all requests so far: what it says of the next is what a new one says.
-    static USED: RefCell<otlp::Decoder> =
-        RefCell::new(otlp::Decoder::new(&DecodeLimits::default()));
+    /// A decoder that has seen all requests so far: what it says of the next is what a new one says. Now and then
+    /// it has to forget their names.
+    static USED: RefCell<otlp::Decoder> = {
+        let limits = DecodeLimits { names: 32 << 10, ..DecodeLimits::default() };
+        RefCell::new(otlp::Decoder::new(&limits))
+    };
 }
 
 /// What a new decoder said of a request, the used one says, too.

@@ -117,6 +117,28 @@ fn two_million_empty_spans_are_refused_before_anything_is_built() {
 }
 
 #[test]
+fn more_names_than_may_be_kept_are_learned_anew() {
+    let request = |names: std::ops::Range<u32>| {
+        let span = |n: u32| {
+            let ids = [wrap(1, &[7; 16]), wrap(2, &[7; 8])].concat();
+            let times = [at(7, T0), at(8, T0 + 1)].concat();
+            wrap(2, &[ids, wrap(5, format!("GET /orders/{n}").as_bytes()), times].concat())
+        };
+        wrap(1, &wrap(2, &names.map(span).collect::<Vec<_>>().concat()))
+    };
+    let limits = DecodeLimits { names: 256 << 10, ..DecodeLimits::default() };
+    let mut decoder = otlp::Decoder::new(&limits);
+    let mut forgot = Vec::new();
+    for names in [0..600, 0..600, 600..1_200, 0..600, 0..2_000, 0..10] {
+        let request = request(names);
+        let said = decoder.decode(&request, None, Some(NOW)).expect("taken");
+        assert_eq!(said, otlp::traces(&request, &limits, Some(NOW)).expect("taken"));
+        forgot.push(decoder.forgot());
+    }
+    assert_eq!(forgot, [false, false, true, false, true, false]);
+}
+
+#[test]
 fn a_name_of_megabytes_is_not_read_again_for_each_point() {
     let point = wrap(1, &[at(3, T0), at(4, 1f64.to_bits())].concat());
     let request = metric(&vec![b'n'; 16 << 20], 5, &point.repeat(100_000));

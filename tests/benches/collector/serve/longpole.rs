@@ -3,6 +3,7 @@
 
 use super::{ANY, announce};
 use longpole_collector::collector::{Collector, Folder, Setup};
+use longpole_collector::door::Decoders;
 use longpole_collector::ingest::otlp::DecodeLimits;
 use longpole_collector::memory;
 use longpole_collector::specialists;
@@ -29,7 +30,10 @@ pub async fn run(
         http: ANY,
         listen: ANY,
         settings: Settings { shards, limits, ..Settings::default() },
-        decode: DecodeLimits::default(),
+        decode: DecodeLimits {
+            names: memory::names(MEMORY, Decoders::most()),
+            ..DecodeLimits::default()
+        },
         door_bytes: memory::doors(MEMORY),
         tree: specialists::default_tree().map_err(|e| e.to_string())?,
         dialects: vec![Dialect::Otel],

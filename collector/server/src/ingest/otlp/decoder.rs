@@ -13,12 +13,18 @@ pub struct Decoder {
     dictionary: Dictionary,
     /// Spans of the request before: room for as many is made at once.
     spans: usize,
+    forgot: bool,
 }
 
 impl Decoder {
     /// A decoder that has seen nothing.
     pub fn new(limits: &DecodeLimits) -> Self {
-        Self { limits: *limits, dictionary: Dictionary::new(limits), spans: 0 }
+        Self { limits: *limits, dictionary: Dictionary::new(limits), spans: 0, forgot: false }
+    }
+
+    /// Whether the request before had it forget all names, since they were more than [`DecodeLimits::names`].
+    pub fn forgot(&self) -> bool {
+        self.forgot
     }
 
     /// Decodes a request; where nobody named its `signal`, it is told from the structure. `now` is the
@@ -61,7 +67,7 @@ impl Decoder {
             }
             Some(Signal::Logs) => logs::walk(payload, limits, &mut rejections),
         });
-        self.dictionary.end();
+        self.forgot = self.dictionary.end();
         self.spans = batch.spans.len();
         match walked {
             Ok(()) => Ok((batch, rejections)),

@@ -20,9 +20,8 @@ use std::hash::Hasher;
 use std::sync::Arc;
 use store::Store;
 
-/// Raw keys and bytes kept between requests.
-const KEPT: usize = 16_384;
-const KEPT_BYTES: usize = 4 << 20;
+/// Bytes of [`DecodeLimits::names`] that a raw key and its row count for at the least.
+const ROW: usize = 256;
 
 /// What an operation is told apart by, as raw bytes.
 #[derive(Clone, Copy, Debug)]
@@ -128,12 +127,15 @@ impl Dictionary {
         self.request += 1;
     }
 
-    /// Ends a request: beyond the caps, everything is forgotten.
-    pub(crate) fn end(&mut self) {
-        if self.raw.len() + self.senders.len() > KEPT || self.bytes > KEPT_BYTES {
+    /// Ends a request: beyond the caps, everything is forgotten. Whether it was.
+    pub(crate) fn end(&mut self) -> bool {
+        let rows = self.raw.len() + self.senders.len();
+        let forgets = self.bytes.max(rows * ROW) > self.limits.names;
+        if forgets {
             let request = self.request;
             *self = Self { request, ..Self::new(&self.limits) };
         }
+        forgets
     }
 
     /// Number of the resource that `message` holds.

@@ -82,10 +82,20 @@ impl RedTable {
         self.rows.len()
     }
 
-    /// What an id has gathered.
-    pub fn get(&self, i: usize) -> Option<&RedSummary> {
-        let row = self.rows.get((*self.places.get(i)?).checked_sub(1)? as usize)?;
-        Some(&row.summary)
+    /// Whether an id has gathered anything.
+    pub fn has(&self, i: usize) -> bool {
+        self.places.get(i).is_some_and(|place| *place > 0)
+    }
+
+    /// Rows with their ids, the one that was made first first: as they lie in memory.
+    pub fn by_age(&self) -> impl Iterator<Item = (usize, &RedSummary)> {
+        let mut ids = vec![0; self.rows.len()];
+        for (i, place) in self.places.iter().enumerate() {
+            if let Some(id) = (*place as usize).checked_sub(1).and_then(|at| ids.get_mut(at)) {
+                *id = i;
+            }
+        }
+        ids.into_iter().zip(self.rows.iter().map(|row| &row.summary))
     }
 
     /// Sorted rows.

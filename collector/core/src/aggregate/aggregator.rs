@@ -291,11 +291,13 @@ impl Aggregator {
             }
         }
         // Rows as they lie, which are most of what is read.
-        for (i, row) in tables().flat_map(RedTable::by_age) {
-            let place = places.get(i).copied();
-            if let Some((_, counters)) = place.and_then(|place| out.red.get_mut(place)) {
-                counters.add(row);
-            }
+        for table in tables() {
+            table.each(|i, row| {
+                let place = places.get(i).copied();
+                if let Some((_, counters)) = place.and_then(|place| out.red.get_mut(place)) {
+                    counters.add(row);
+                }
+            });
         }
         out
     }

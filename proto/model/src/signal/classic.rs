@@ -47,18 +47,17 @@ const fn places() -> [u8; SKETCH_BUCKETS] {
     places
 }
 
-/// The middle of each bucket, nanoseconds: all sketches of a window are added up at once, and working it out is
-/// dearer than reading what lies beside the one before.
-static MIDDLES: [u64; SKETCH_BUCKETS] = middles();
+/// The first bucket behind each place.
+static ENDS: [u16; CLASSIC_BOUNDS.len() + 1] = ends();
 
-const fn middles() -> [u64; SKETCH_BUCKETS] {
-    let mut middles = [0; SKETCH_BUCKETS];
+const fn ends() -> [u16; CLASSIC_BOUNDS.len() + 1] {
+    let (places, mut ends) = (places(), [0; CLASSIC_BOUNDS.len() + 1]);
     let mut id = 0;
     while id < SKETCH_BUCKETS {
-        middles[id] = bucket_middle(id as u16);
+        ends[places[id] as usize] = id as u16 + 1;
         id += 1;
     }
-    middles
+    ends
 }
 
 /// Counts by [`CLASSIC_BOUNDS`].
@@ -76,27 +75,14 @@ impl Classic {
     /// Adds what a sketch holds.
     #[inline]
     pub fn add(&mut self, sketch: &Sketch) {
-        // Buckets come in order, many between the same bounds.
-        let (mut at, mut between) = (0, 0u64);
-        let mut sum = 0u128;
-        sketch.for_each(|id, n| {
-            let place = PLACES.get(usize::from(id)).copied().unwrap_or_default();
-            if place != at {
-                self.count(at, between);
-                (at, between) = (place, 0);
+        let place = |id| PLACES.get(usize::from(id)).copied().unwrap_or_default().into();
+        let end = |place| ENDS.get(place).copied().unwrap_or_default();
+        sketch.between(place, end, |place, weight, sum| {
+            if let Some(count) = self.counts.get_mut(place) {
+                *count = count.saturating_add(weight);
             }
-            between = between.saturating_add(n);
-            let middle = MIDDLES.get(usize::from(id)).copied().unwrap_or_default();
-            sum += u128::from(middle) * u128::from(n);
+            self.sum += sum;
         });
-        self.count(at, between);
-        self.sum += sum;
-    }
-
-    fn count(&mut self, place: u8, n: u64) {
-        if let Some(count) = self.counts.get_mut(usize::from(place)) {
-            *count = count.saturating_add(n);
-        }
     }
 
     /// Adds another distribution.
@@ -116,6 +102,31 @@ impl Classic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Few buckets and many, of one span and of hundreds of thousands, whole ones and parts.
+        #[test]
+        fn a_distribution_is_the_sum_of_its_buckets(
+            powers in 0..44u32,
+            values in prop::collection::vec((any::<u64>(), 1..4u64), 0..300),
+            weight in prop::sample::select(vec![1u64 << 16, 200 << 16, 70_000 << 16, 3 << 15]),
+        ) {
+            let (mut sketch, mut classic, mut plain) =
+                (Sketch::default(), Classic::default(), Classic::default());
+            for (value, n) in values {
+                sketch.record(value >> (20 + powers), n * weight);
+            }
+            classic.add(&sketch);
+            sketch.for_each(|id, n| {
+                let middle = bucket_middle(id);
+                let place = CLASSIC_BOUNDS.iter().take_while(|bound| **bound < middle).count();
+                plain.counts[place] += n;
+                plain.sum += u128::from(middle) * u128::from(n);
+            });
+            prop_assert_eq!(classic, plain);
+        }
+    }
 
     #[test]
     fn a_value_counts_at_the_bound_of_its_buckets_middle() {

@@ -53,6 +53,13 @@ impl Sketch {
         self.0.touch(bucket_of(nanos))
     }
 
+    /// Reads the first of what lies elsewhere, so that all of it is on its way from memory for who walks over it soon.
+    /// The value means nothing.
+    #[inline]
+    pub fn touch_first(&self) -> u64 {
+        self.0.touch_first()
+    }
+
     /// Adds `weight` (16.16) to a bucket.
     #[inline]
     pub fn add(&mut self, id: u16, weight: u64) {
@@ -142,6 +149,46 @@ impl Sketch {
     #[inline]
     pub fn for_each(&self, f: impl FnMut(u16, u64)) {
         self.0.for_each(f);
+    }
+
+    /// Sums of buckets between bounds: calls `f` with (place, weight, sum), both 16.16, the sum in nanoseconds, each value
+    /// in the middle of its bucket; for a place maybe more than once. `place_of` is the place of a bucket, and never
+    /// descends; `end_of` a place's last bucket + 1.
+    pub fn between(
+        &self,
+        place_of: impl Fn(u16) -> usize,
+        end_of: impl Fn(usize) -> u16,
+        mut f: impl FnMut(usize, u64, u128),
+    ) {
+        let Some(paged) = self.0.pages() else {
+            // Many buckets come one behind the other at the same place.
+            let (mut at, mut weight, mut sum) = (0, 0u64, 0u128);
+            self.0.for_each(|id, n| {
+                let place = place_of(id);
+                if place != at {
+                    f(at, weight, sum);
+                    (at, weight, sum) = (place, 0, 0);
+                }
+                weight = weight.saturating_add(n);
+                sum += u128::from(bucket_middle(id)) * u128::from(n);
+            });
+            f(at, weight, sum);
+            return;
+        };
+        paged.pages(|page| {
+            // Buckets of a page are equally wide.
+            let middle = u128::from(bucket_middle(page.first));
+            let width = u128::from(bucket_low(page.first + 1) - bucket_low(page.first));
+            let mut from = 0;
+            while from < paged::PAGE {
+                let place = place_of(page.first + from as u16);
+                let until = usize::from(end_of(place).saturating_sub(page.first));
+                let until = until.clamp(from + 1, paged::PAGE);
+                let (weight, places) = page.sums(from..until);
+                f(place, weight, middle * u128::from(weight) + width * places);
+                from = until;
+            }
+        });
     }
 
     /// Bytes held beside the sketch itself.

@@ -90,6 +90,8 @@ impl RedSummary {
 
     /// The same of summaries that may be taken.
     pub fn join(&mut self, others: &mut [Self]) {
+        // What they hold lies all over memory: it is waited for once.
+        std::hint::black_box(others.iter().fold(0, |sum, other| sum ^ other.touch_first()));
         for other in &mut *others {
             self.spans = self.spans.saturating_add(other.spans);
             self.failed = self.failed.saturating_add(other.failed);
@@ -104,6 +106,13 @@ impl RedSummary {
         for (half, mine) in self.halves.iter_mut().enumerate() {
             mine.join(others.iter_mut().map(|o| &mut o.halves[half]));
         }
+    }
+
+    /// Reads the first of what lies elsewhere ([`Sketch::touch_first`]).
+    #[inline]
+    pub fn touch_first(&self) -> u64 {
+        let exemplar = self.exemplars.first().map_or(0, |e| e.hash);
+        self.halves.iter().fold(exemplar, |sum, half| sum ^ half.touch_first())
     }
 
     /// Keeps `candidate` if it belongs to the kept ones: highest duration band first, then lowest
@@ -153,6 +162,8 @@ impl SiteSummary {
 
     /// The same of summaries that may be taken.
     pub fn join(&mut self, others: &mut [Self]) {
+        let touch = others.iter().map(|other| other.durations.touch_first());
+        std::hint::black_box(touch.fold(0, |sum, n| sum ^ n));
         for other in &*others {
             self.visits = self.visits.saturating_add(other.visits);
             self.failed = self.failed.saturating_add(other.failed);

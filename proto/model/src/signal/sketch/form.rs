@@ -145,6 +145,14 @@ impl Form {
         }
     }
 
+    /// Pages, where there are any.
+    pub fn pages(&self) -> Option<&Paged> {
+        match self {
+            Self::Paged(paged) => Some(paged),
+            Self::Inline(_) | Self::Few(_) | Self::Weighed(_) => None,
+        }
+    }
+
     /// Reads where a bucket is, or would be.
     #[inline]
     pub fn touch(&self, id: u16) -> u64 {
@@ -153,6 +161,17 @@ impl Form {
             Self::Few(cells) => cells.get(cells.len() / 2).map_or(0, |c| u64::from(*c)),
             Self::Weighed(rows) => rows.0.get(rows.0.len() / 2).copied().unwrap_or_default(),
             Self::Paged(paged) => paged.touch(id),
+        }
+    }
+
+    /// Reads the first of what is held beside the form itself.
+    #[inline]
+    pub fn touch_first(&self) -> u64 {
+        match self {
+            Self::Inline(_) => 0,
+            Self::Few(cells) => cells.first().map_or(0, |c| u64::from(*c)),
+            Self::Weighed(rows) => rows.0.first().copied().unwrap_or_default(),
+            Self::Paged(paged) => paged.touch_first(),
         }
     }
 

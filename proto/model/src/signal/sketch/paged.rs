@@ -4,8 +4,10 @@
 
 use super::bucket::SKETCH_BUCKETS;
 use super::{FRACTION, ONE_BITS};
+use std::ops::Range;
 
-const PAGE: usize = 64;
+/// Buckets of a page, which are all equally wide.
+pub const PAGE: usize = 64;
 /// Cells that are looked at together: most of a page are empty.
 const RUN: usize = 8;
 /// Pages that bucket ids need.
@@ -27,6 +29,49 @@ enum Cells {
     Short(Vec<u16>),
     Whole(Vec<u32>),
     Weighted(Vec<u64>),
+}
+
+/// The buckets of one page.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// Its first bucket.
+    pub first: u16,
+    cells: PageCells<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum PageCells<'a> {
+    Byte(&'a [u8]),
+    Short(&'a [u16]),
+    Whole(&'a [u32]),
+    Weighted(&'a [u64]),
+}
+
+impl Page<'_> {
+    /// Of some of its buckets, by their places in it: weight, and the sum of each weight times its place. 16.16.
+    pub fn sums(&self, places: Range<usize>) -> (u64, u128) {
+        let whole = |(n, sum): (u64, u64)| (n << ONE_BITS, u128::from(sum) << ONE_BITS);
+        match self.cells {
+            PageCells::Byte(cells) => whole(sums(cells, places)),
+            PageCells::Short(cells) => whole(sums(cells, places)),
+            PageCells::Whole(cells) => whole(sums(cells, places)),
+            PageCells::Weighted(cells) => {
+                let cells = cells.get(places.clone()).unwrap_or_default();
+                (places.start as u128..).zip(cells).fold((0u64, 0), |(all, sum), (place, n)| {
+                    (all.saturating_add(*n), sum + u128::from(*n) * place)
+                })
+            }
+        }
+    }
+}
+
+/// Counts, and the sum of each count times its place: 64 counts of 32 bits are far from too many.
+fn sums<T: Copy + Into<u64>>(cells: &[T], places: Range<usize>) -> (u64, u64) {
+    let cells = cells.get(places.clone()).unwrap_or_default();
+    (places.start as u64..).zip(cells).fold((0, 0), |(all, sum), (place, n)| {
+        let n: u64 = (*n).into();
+        (all + n, sum + n * place)
+    })
 }
 
 /// Adds whole spans; `false` when they do not fit.
@@ -117,6 +162,17 @@ impl Paged {
         }
     }
 
+    /// Reads the first cell.
+    #[inline]
+    pub fn touch_first(&self) -> u64 {
+        match &self.cells {
+            Cells::Byte(cells) => cells.first().map_or(0, |n| u64::from(*n)),
+            Cells::Short(cells) => cells.first().map_or(0, |n| u64::from(*n)),
+            Cells::Whole(cells) => cells.first().map_or(0, |n| u64::from(*n)),
+            Cells::Weighted(cells) => cells.first().copied().unwrap_or_default(),
+        }
+    }
+
     /// No buckets, with room for the pages of these, which ascend.
     pub fn with_room(ids: impl Iterator<Item = u16>) -> Self {
         let (mut pages, mut last) = (0, PAGES);
@@ -171,6 +227,21 @@ impl Paged {
                 Cells::Whole(cells) => tell(cells, begin, first, ONE_BITS, &mut f),
                 Cells::Weighted(cells) => tell(cells, begin, first, 0, &mut f),
             }
+        }
+    }
+
+    /// Calls `f` with the pages, ascending.
+    pub fn pages(&self, mut f: impl FnMut(Page<'_>)) {
+        for (page, place) in self.places.iter().enumerate().filter(|(_, place)| **place > 0) {
+            let begin = (usize::from(*place) - 1) * PAGE;
+            let cells = begin..begin + PAGE;
+            let cells = match &self.cells {
+                Cells::Byte(all) => PageCells::Byte(all.get(cells).unwrap_or_default()),
+                Cells::Short(all) => PageCells::Short(all.get(cells).unwrap_or_default()),
+                Cells::Whole(all) => PageCells::Whole(all.get(cells).unwrap_or_default()),
+                Cells::Weighted(all) => PageCells::Weighted(all.get(cells).unwrap_or_default()),
+            };
+            f(Page { first: (page * PAGE) as u16, cells });
         }
     }
 

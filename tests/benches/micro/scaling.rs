@@ -15,7 +15,9 @@ use longpole_model::signal::{Batch, Rejections, SECOND, Timestamp};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 
 /// The subject.
 pub const BENCH: Bench = Bench {
@@ -67,13 +69,16 @@ async fn send(pipeline: &Pipeline, at: &AtomicU64, requests: Vec<Coming>) -> Res
     }
 }
 
-/// Sends `requests` through a pipeline of so many shards. Measured are those after the warm-up, once all who wait for
-/// `start` are there.
-fn pass(requests: &[Coming], shards: u32, start: &Barrier) -> Result<Took, String> {
-    let mut before = requests.to_vec();
-    let warm = before.partition_point(|(at, _)| *at < BASE.plus(WARM_UP * SECOND));
-    let measured = before.split_off(warm);
-    let spans = measured.iter().map(|(_, batch)| batch.spans.len()).sum();
+/// A pipeline that works, and what it is given requests with.
+struct Warm {
+    pipeline: Pipeline,
+    last: JoinHandle<()>,
+    runtime: Runtime,
+    at: &'static AtomicU64,
+}
+
+/// A pipeline of so many shards that has taken these requests.
+fn warmed(before: Vec<Coming>, shards: u32) -> Result<Warm, String> {
     let settings = Settings { shards, ..Settings::default() };
     let said = analyst::new(Limits::default().history_windows)?;
     let at: &AtomicU64 = Box::leak(Box::new(AtomicU64::new(BASE.0)));
@@ -81,10 +86,22 @@ fn pass(requests: &[Coming], shards: u32, start: &Barrier) -> Result<Took, Strin
     let (pipeline, last) = started.map_err(|e| format!("no threads: {e}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
-    let warmed = runtime.block_on(send(&pipeline, at, before));
+    runtime.block_on(send(&pipeline, at, before))?;
+    Ok(Warm { pipeline, last, runtime, at })
+}
+
+/// Sends `requests` through a pipeline of so many shards. Measured are those after the warm-up, once all who wait for
+/// `start` are there: also who has failed before, or the others would wait forever.
+fn pass(requests: &[Coming], shards: u32, start: &Barrier) -> Result<Took, String> {
+    let mut before = requests.to_vec();
+    let warm = before.partition_point(|(at, _)| *at < BASE.plus(WARM_UP * SECOND));
+    let measured = before.split_off(warm);
+    let spans = measured.iter().map(|(_, batch)| batch.spans.len()).sum();
+    let warm = warmed(before, shards);
     start.wait();
+    let Warm { pipeline, last, runtime, at } = warm?;
     let (began, cpu) = (Instant::now(), clock::process());
-    let sent = warmed.and_then(|()| runtime.block_on(send(&pipeline, at, measured)));
+    let sent = runtime.block_on(send(&pipeline, at, measured));
     let (wall, cpu) = (began.elapsed().as_secs_f64(), clock::process() - cpu);
     pipeline.close();
     last.join().map_err(|_| "the analyst died")?;

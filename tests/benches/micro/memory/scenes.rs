@@ -16,6 +16,7 @@ use longpole_model::signal::{
 };
 use longpole_tests::load::dice::mix;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Bytes of an open span.
 const OPEN: f64 = 64.0;
@@ -45,15 +46,18 @@ fn traffic(operations: usize, rate: u64, lag: bool) -> Traffic {
     traffic
 }
 
-/// Shards at 100 k spans/s until all open windows are there. With `settle` 0 few spans are open.
+/// Shards at 100 k spans/s until all open windows are there. With `settle` 0 few spans are open. Seconds pass as on the
+/// wall: what is free goes back to the system some time later, and that does not wait for a shard that hurries.
 pub fn state(operations: usize, shards: u32, settle: u64) -> Result<(), String> {
     let limits = Limits { settle: settle * SECOND, ..Limits::default() };
     let mut traffic = traffic(operations, RATE, settle > 0);
     let since = Since::now();
     let mut road = Road::new(&Settings { limits, shards, ..Settings::default() });
     let (mut most, mut open, mut meter) = (0f64, 0, Meter::default());
+    let began = Instant::now();
     for now in 6..=65 {
         drop(pass(&mut road, &mut traffic, now, &mut meter));
+        std::thread::sleep(Duration::from_secs(now - 5).saturating_sub(began.elapsed()));
         if since.grown() > most {
             (most, open) = (since.grown(), road.open_spans());
         }

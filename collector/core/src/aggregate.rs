@@ -16,6 +16,7 @@ mod evaluated;
 mod group;
 mod habits;
 mod open;
+mod order;
 mod partition;
 mod segment;
 mod series;

@@ -161,6 +161,10 @@ impl PathCode {
         EntryCode(self.rest & ((1 << ENTRY_BITS) - 1))
     }
 
+    pub fn site(self) -> SiteCode {
+        SiteCode { sides: self.sides, category: self.rest >> ENTRY_BITS }
+    }
+
     /// The row that takes the place of this one beyond the cap: the same category, no operation.
     pub fn folded(self) -> Self {
         let nobody = side(OperationId::NONE) << 32 | side(OperationId::NONE);
@@ -169,8 +173,7 @@ impl PathCode {
 
     /// A number that is less where its key is: the entry's, then the site's.
     pub fn order(self, ranks: &Ranks) -> u128 {
-        let site = SiteCode { sides: self.sides, category: self.rest >> ENTRY_BITS };
-        u128::from(self.entry().order(ranks)) << SITE_BITS | site.order()
+        u128::from(self.entry().order(ranks)) << SITE_BITS | self.site().order()
     }
 
     /// The key of an [`Self::order`].

@@ -55,8 +55,9 @@ impl<K: Copy + Eq + Hash, V> Dense<K, V> {
         (self.cells.len() as u32).wrapping_sub(1)
     }
 
+    /// Where the row of a key is in [`Self::rows`].
     #[inline]
-    fn place(&self, key: &K) -> Option<usize> {
+    pub fn place(&self, key: &K) -> Option<usize> {
         let ((mut at, tag), mask) = (hash(key), self.mask());
         loop {
             let cell = *self.cells.get((at & mask) as usize)?;

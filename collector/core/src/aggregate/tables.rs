@@ -4,6 +4,7 @@
 
 use super::codes::{EntryCode, PathCode, Ranks, SiteCode};
 use super::dense::{Dense, make_room};
+use super::order::{in_order, profiles};
 use super::segment::Call;
 use crate::catalog::RedId;
 use crate::hash::IdHash;
@@ -108,32 +109,18 @@ impl RedTable {
 
     /// Sorted rows.
     pub fn into_rows(mut self, ranks: &Ranks) -> Vec<(RedKey, RedSummary)> {
-        let mut rows = Vec::with_capacity(self.rows.len());
-        if !self.rows.is_empty() {
-            rows.extend(ranks.sorted().filter_map(|(id, key)| {
-                let place = self.places.get(id.0 as usize)?.checked_sub(1)?;
-                let row = self.rows.get_mut(place as usize)?;
-                Some((key, std::mem::take(&mut row.summary)))
-            }));
+        if self.rows.is_empty() {
+            return Vec::new();
         }
-        rows
+        let mut places = Vec::with_capacity(self.rows.len());
+        places.extend(ranks.sorted().filter_map(|(id, key)| {
+            let place = self.places.get(id.0 as usize)?.checked_sub(1)?;
+            Some((key, place as usize))
+        }));
+        let row =
+            |(key, place): (RedKey, usize)| (key, std::mem::take(&mut self.rows[place].summary));
+        places.into_iter().map(row).collect()
     }
-}
-
-fn sorted<K: Ord + Copy, V>(rows: impl Iterator<Item = (K, V)>) -> Vec<(K, V)> {
-    let mut rows: Vec<(K, V)> = rows.collect();
-    if !rows.is_sorted_by_key(|(k, _)| *k) {
-        rows.sort_unstable_by_key(|(k, _)| *k);
-    }
-    rows
-}
-
-/// Rows sorted by a number that stands for their key, then given the key.
-fn in_order<O: Ord + Copy, K, V>(
-    rows: impl Iterator<Item = (O, V)>,
-    key: impl Fn(O) -> K,
-) -> Vec<(K, V)> {
-    sorted(rows).into_iter().map(|(order, value)| (key(order), value)).collect()
 }
 
 /// Everything that one window gathers.
@@ -326,24 +313,18 @@ impl OpenWindow {
         });
         let mut faults: Vec<(FaultKey, u64)> = by_operation.collect();
         faults.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let mut series: Vec<(SeriesId, SeriesSummary)> = self.series.into_iter().collect();
+        series.sort_unstable_by_key(|(id, _)| *id);
+        let (entries, paths) = profiles(self.entries, self.paths, ranks);
         WindowSummary {
             window: self.window,
             red: self.red.into_rows(ranks),
             late: late.into_rows(ranks),
-            entries: in_order(
-                self.entries.into_rows().into_iter().map(|(k, v)| (k.order(ranks), v)),
-                |o| EntryCode::key_of(o, ranks),
-            ),
-            paths: in_order(
-                self.paths.into_rows().into_iter().map(|(k, v)| (k.order(ranks), v)),
-                |o| PathCode::key_of(o, ranks),
-            ),
-            sites: in_order(
-                self.sites.into_rows().into_iter().map(|(k, v)| (k.order(), v)),
-                SiteCode::key_of,
-            ),
-            edges: sorted(self.edges.into_rows().into_iter()),
-            series: sorted(self.series.into_iter()),
+            entries,
+            paths,
+            sites: in_order(self.sites.into_rows(), |code| code.order(), SiteCode::key_of),
+            edges: in_order(self.edges.into_rows(), |key| *key, |key| key),
+            series,
             faults,
             tally,
             missing_shards: 0,

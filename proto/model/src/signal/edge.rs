@@ -2,7 +2,7 @@
 //!
 //! Calls to what sends no spans (databases, foreign services) are sites, not edges.
 
-use super::{OperationId, Sketch};
+use super::{Gather, OperationId, Sketch};
 use serde::{Deserialize, Serialize};
 
 /// A caller's and a callee's operation.
@@ -37,12 +37,12 @@ impl EdgeSummary {
     }
 
     /// The same of summaries that may be taken.
-    pub fn join(&mut self, others: &mut [Self]) {
+    pub fn join(&mut self, others: &mut [&mut Self], gather: &mut Gather) {
         for other in &*others {
             self.weight = self.weight.saturating_add(other.weight);
             self.failed_weight = self.failed_weight.saturating_add(other.failed_weight);
         }
-        self.caller.join(others.iter_mut().map(|o| &mut o.caller));
-        self.callee.join(others.iter_mut().map(|o| &mut o.callee));
+        self.caller.join(others.iter_mut().map(|o| &mut o.caller), gather);
+        self.callee.join(others.iter_mut().map(|o| &mut o.callee), gather);
     }
 }

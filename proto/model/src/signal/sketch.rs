@@ -8,6 +8,7 @@
 mod bucket;
 mod few;
 mod form;
+mod gather;
 mod paged;
 mod stored;
 #[cfg(test)]
@@ -16,13 +17,12 @@ mod wire;
 
 pub use bucket::*;
 use form::{FEW, Form, INLINE};
+pub use gather::Gather;
 pub use wire::BadSketch;
 
 /// Bits of a weight behind the point.
 const ONE_BITS: u32 = 16;
 const FRACTION: u64 = (1 << ONE_BITS) - 1;
-/// Cells that are brought together in one go.
-const JOINED: usize = 256;
 
 /// A mergeable distribution of durations.
 #[derive(Clone, Debug, Default)]
@@ -98,32 +98,20 @@ impl Sketch {
 
     /// Adds others and takes their memory: what is small of all of them in one go, instead of making each sum on the
     /// way.
-    pub fn join<'a>(&mut self, others: impl Iterator<Item = &'a mut Self>) {
-        let (mut cells, mut len) = ([0; JOINED], 0);
-        let mut gather = |of: &[few::Cell]| {
-            let free = cells.get_mut(len..len + of.len());
-            free.map(|free| {
-                free.copy_from_slice(of);
-                len += of.len();
-            })
-        };
+    pub fn join<'a>(&mut self, others: impl Iterator<Item = &'a mut Self>, gather: &mut Gather) {
         for other in others {
-            if other.0.cells().and_then(&mut gather).is_none() {
-                self.absorb(std::mem::take(other));
+            match other.0.cells() {
+                Some(cells) => gather.add(cells),
+                None => self.absorb(std::mem::take(other)),
             }
         }
-        let own = self.0.cells().and_then(&mut gather).is_some();
-        let cells = cells.get_mut(..len).unwrap_or_default();
-        let (len, whole) = few::combine(cells);
-        let cells = cells.get(..len).unwrap_or_default();
-        if own && whole {
-            self.0 = Form::of(cells);
-            return;
+        match self.0.cells() {
+            Some(cells) => {
+                gather.add(cells);
+                self.0 = gather.take();
+            }
+            None => gather.drain_into(self),
         }
-        if own {
-            *self = Self::default();
-        }
-        cells.iter().for_each(|c| self.add(few::id(*c), few::count(*c) << ONE_BITS));
     }
 
     /// Adds cells to cells in one walk over both, or pages to pages; `false` when that is not what they are.

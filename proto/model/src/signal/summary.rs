@@ -4,6 +4,7 @@
 //! what in [`merge`].
 
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 mod merge;
 mod rows;
@@ -13,8 +14,8 @@ mod tests;
 pub use rows::united as united_rows;
 
 use super::{
-    EdgeKey, EdgeSummary, EntryKey, EntryValue, Fixed, OperationId, PathValue, SeriesId, SiteKey,
-    Sketch, Tally, TraceId, VersionId, Window,
+    EdgeKey, EdgeSummary, EntryKey, EntryValue, Fixed, Gather, OperationId, PathValue, SeriesId,
+    SiteKey, Sketch, Tally, TraceId, VersionId, Window,
 };
 
 /// Exemplars kept per operation and window.
@@ -46,6 +47,12 @@ impl Exemplar {
     #[inline]
     pub fn order(&self) -> u64 {
         u64::from(63 - super::band_of(self.duration_ns)) << 58 | self.hash >> 6
+    }
+
+    /// What the kept ones are sorted by.
+    #[inline]
+    fn rank(&self) -> (u8, u64, TraceId, u64) {
+        (63 - super::band_of(self.duration_ns), self.hash, self.trace, self.duration_ns)
     }
 }
 
@@ -83,16 +90,14 @@ impl RedSummary {
         for (mine, theirs) in self.halves.iter_mut().zip(&other.halves) {
             mine.merge(theirs);
         }
-        for e in &other.exemplars {
-            self.offer(*e);
-        }
+        self.offer_all(&other.exemplars);
     }
 
     /// The same of summaries that may be taken.
-    pub fn join(&mut self, others: &mut [Self]) {
+    pub fn join(&mut self, others: &mut [&mut Self], gather: &mut Gather) {
         // What they hold lies all over memory: it is waited for once.
         std::hint::black_box(others.iter().fold(0, |sum, other| sum ^ other.touch_first()));
-        for other in &mut *others {
+        for other in others.iter_mut() {
             self.spans = self.spans.saturating_add(other.spans);
             self.failed = self.failed.saturating_add(other.failed);
             self.weight = self.weight.saturating_add(other.weight);
@@ -100,11 +105,11 @@ impl RedSummary {
             if self.exemplars.is_empty() {
                 std::mem::swap(&mut self.exemplars, &mut other.exemplars);
             } else {
-                other.exemplars.iter().for_each(|e| self.offer(*e));
+                self.offer_all(&other.exemplars);
             }
         }
         for (half, mine) in self.halves.iter_mut().enumerate() {
-            mine.join(others.iter_mut().map(|o| &mut o.halves[half]));
+            mine.join(others.iter_mut().map(|o| &mut o.halves[half]), gather);
         }
     }
 
@@ -119,14 +124,10 @@ impl RedSummary {
     /// hash. The choice does not depend on the order of offers.
     #[inline]
     pub fn offer(&mut self, candidate: Exemplar) {
-        let rank =
-            |e: &Exemplar| (63 - super::band_of(e.duration_ns), e.hash, e.trace, e.duration_ns);
-        if let Some(last) = self.exemplars.get(EXEMPLARS - 1)
-            && rank(last) <= rank(&candidate)
-        {
+        if self.is_late(&candidate) {
             return;
         }
-        match self.exemplars.binary_search_by_key(&rank(&candidate), rank) {
+        match self.exemplars.binary_search_by_key(&candidate.rank(), Exemplar::rank) {
             Ok(_) => {}
             Err(at) if at < EXEMPLARS => {
                 // First out, then in: so it never has room for more. Many operations see one span a window and shard.
@@ -138,6 +139,27 @@ impl RedSummary {
             }
             Err(_) => {}
         }
+    }
+
+    /// Offers those that another kept: once one comes too late, so do all behind it.
+    fn offer_all(&mut self, kept: &[Exemplar]) {
+        for candidate in kept {
+            if self.is_late(candidate) {
+                break;
+            }
+            self.offer(*candidate);
+        }
+    }
+
+    /// Whether there are enough that go before it.
+    #[inline]
+    fn is_late(&self, candidate: &Exemplar) -> bool {
+        self.exemplars.get(EXEMPLARS - 1).is_some_and(|last| {
+            match last.order().cmp(&candidate.order()) {
+                Ordering::Equal => last.rank() <= candidate.rank(),
+                order => order.is_lt(),
+            }
+        })
     }
 }
 
@@ -161,14 +183,14 @@ impl SiteSummary {
     }
 
     /// The same of summaries that may be taken.
-    pub fn join(&mut self, others: &mut [Self]) {
+    pub fn join(&mut self, others: &mut [&mut Self], gather: &mut Gather) {
         let touch = others.iter().map(|other| other.durations.touch_first());
         std::hint::black_box(touch.fold(0, |sum, n| sum ^ n));
         for other in &*others {
             self.visits = self.visits.saturating_add(other.visits);
             self.failed = self.failed.saturating_add(other.failed);
         }
-        self.durations.join(others.iter_mut().map(|o| &mut o.durations));
+        self.durations.join(others.iter_mut().map(|o| &mut o.durations), gather);
     }
 }
 

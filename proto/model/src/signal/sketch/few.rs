@@ -5,9 +5,10 @@
 /// A bucket id in the upper 13 bits, a count of whole spans in the lower 19. 0 = free.
 pub type Cell = u32;
 
-const COUNT_BITS: u32 = 19;
+/// Bits of a cell's count.
+pub const COUNT_BITS: u32 = 19;
 /// Greatest count of a cell.
-const MOST: u64 = (1 << COUNT_BITS) - 1;
+pub const MOST: u64 = (1 << COUNT_BITS) - 1;
 
 /// The bucket of a cell.
 #[inline]
@@ -50,29 +51,6 @@ pub fn add(cells: &mut [Cell], bucket: u16, n: u64) -> Added {
         }
         _ => Added::New(at, key | n as u32),
     }
-}
-
-/// Brings cells of one bucket together, in place; gives back how many there are now, ascending, and whether each
-/// bucket has one: a count that one cell cannot hold stays in several.
-pub fn combine(cells: &mut [Cell]) -> (usize, bool) {
-    cells.sort_unstable();
-    let (mut len, mut whole) = (0, true);
-    for i in 0..cells.len() {
-        let cell = cells[i];
-        match cells.get_mut(..len).and_then(<[Cell]>::last_mut) {
-            Some(last) if id(*last) == id(cell) => {
-                if count(*last) + count(cell) <= MOST {
-                    *last += cell & MOST as u32;
-                    continue;
-                }
-                whole = false;
-            }
-            _ => {}
-        }
-        cells[len] = cell;
-        len += 1;
-    }
-    (len, whole)
 }
 
 /// The cells of both, in `N` words that have room for them; `None` when a count has none.

@@ -177,9 +177,13 @@ proptest! {
         others.iter().for_each(|b| absorbed.absorb(b.clone()));
         prop_assert_eq!(absorbed.buckets(), want.clone());
         prop_assert_eq!(&absorbed, &merged);
-        let mut joined = first.clone();
-        joined.join(others.to_vec().iter_mut());
-        prop_assert_eq!(joined.buckets(), want);
-        prop_assert_eq!(joined, merged);
+        // The second time in the same room: nothing may have been left in it.
+        let mut gather = Gather::default();
+        for _ in 0..2 {
+            let mut joined = first.clone();
+            joined.join(others.to_vec().iter_mut(), &mut gather);
+            prop_assert_eq!(joined.buckets(), want.clone());
+            prop_assert_eq!(&joined, &merged);
+        }
     }
 }

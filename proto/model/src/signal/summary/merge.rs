@@ -2,10 +2,10 @@
 //! rows.
 
 use super::{RedSummary, SeriesSummary, SiteSummary, WindowSummary, rows};
-use crate::signal::{EdgeSummary, EntryValue, PathValue, Window};
+use crate::signal::{EdgeSummary, EntryValue, Gather, PathValue, Window};
 
 impl WindowSummary {
-    /// All of them as one; rows and what they hold are moved, not copied.
+    /// All of them as one; what rows hold is moved, not copied.
     pub fn merged(parts: Vec<Self>) -> Self {
         let mut out = Self::default();
         let (mut red, mut late, mut sites, mut edges) = (vec![], vec![], vec![], vec![]);
@@ -23,14 +23,17 @@ impl WindowSummary {
             series.push(part.series);
             faults.push(part.faults);
         }
-        out.red = rows::merged(red, RedSummary::join);
-        out.late = rows::merged(late, RedSummary::join);
+        let mut gather = Gather::default();
+        out.red = rows::merged(red, |a, all| RedSummary::join(a, all, &mut gather));
+        out.late = rows::merged(late, |a, all| RedSummary::join(a, all, &mut gather));
         out.entries = rows::merged(entries, |a, all| all.iter().for_each(|b| a.merge(b)));
         out.paths = rows::merged(paths, |a, all| all.iter().for_each(|b| a.merge(b)));
-        out.sites = rows::merged(sites, SiteSummary::join);
-        out.edges = rows::merged(edges, EdgeSummary::join);
+        out.sites = rows::merged(sites, |a, all| SiteSummary::join(a, all, &mut gather));
+        out.edges = rows::merged(edges, |a, all| EdgeSummary::join(a, all, &mut gather));
         out.series = rows::merged(series, |a, all| all.iter().for_each(|b| a.merge(b)));
-        let sum = |a: &mut u64, all: &mut [u64]| all.iter().for_each(|b| *a = a.saturating_add(*b));
+        let sum = |a: &mut u64, all: &mut [&mut u64]| {
+            all.iter().for_each(|b| *a = a.saturating_add(**b));
+        };
         out.faults = rows::merged(faults, sum);
         out
     }

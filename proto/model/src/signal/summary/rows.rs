@@ -2,6 +2,8 @@
 //!
 //! What it means to add a value is the caller's business.
 
+use std::cmp::Ordering;
+
 /// Adds rows that stay where they are.
 pub fn merge<K: Ord + Clone, V: Clone>(
     mine: &mut Vec<(K, V)>,
@@ -47,37 +49,45 @@ fn news<K: Ord, V>(mine: &[(K, V)], theirs: &[(K, V)]) -> usize {
     theirs.len() - theirs.iter().filter(known).count()
 }
 
-/// All lists as one. Each row is moved once; `join` adds to a value all others of its key, and may leave anything
-/// behind in them.
-pub fn merged<K: Ord, V>(lists: Vec<Vec<(K, V)>>, join: impl Fn(&mut V, &mut [V])) -> Vec<(K, V)> {
-    let mut lists: Vec<Vec<(K, V)>> = lists.into_iter().filter(|l| !l.is_empty()).collect();
+/// All lists as one. A row is moved once, out of the first list that has its key; `join` adds to its value all others of
+/// the key where they lie, and may leave anything behind in them.
+pub fn merged<K: Ord + Clone, V: Default>(
+    mut lists: Vec<Vec<(K, V)>>,
+    mut join: impl FnMut(&mut V, &mut [&mut V]),
+) -> Vec<(K, V)> {
+    lists.retain(|list| !list.is_empty());
     if lists.len() < 2 {
         return lists.pop().unwrap_or_default();
     }
     // Pages behind what is used are never touched, and given back.
     let mut out: Vec<(K, V)> = Vec::with_capacity(lists.iter().map(Vec::len).sum());
-    let mut lists: Vec<std::vec::IntoIter<(K, V)>> =
-        lists.into_iter().map(IntoIterator::into_iter).collect();
-    let mut others = Vec::new();
-    while let Some(least) = least(&lists) {
-        let Some((key, mut value)) = lists.get_mut(least).and_then(Iterator::next) else { break };
-        // The first list that has the least key was found: equal ones lie behind it.
-        for list in lists.iter_mut().skip(least + 1) {
-            if list.as_slice().first().is_some_and(|(k, _)| *k == key)
-                && let Some((_, more)) = list.next()
-            {
-                others.push(more);
+    let mut lists: Vec<&mut [(K, V)]> = lists.iter_mut().map(Vec::as_mut_slice).collect();
+    let (mut same, mut others) = (Vec::with_capacity(lists.len()), Vec::new());
+    loop {
+        let beyond = level(&lists, &mut same);
+        let Some((first, more)) = same.split_first() else { break };
+        loop {
+            others.extend(more.iter().filter_map(|i| Some(&mut next(lists.get_mut(*i)?)?.1)));
+            let Some((key, value)) = lists.get_mut(*first).and_then(next) else { break };
+            if !others.is_empty() {
+                join(value, &mut others);
+                others.clear();
+            }
+            out.push((key.clone(), std::mem::take(value)));
+            if !goes_on(&lists, &same, beyond) {
+                break;
             }
         }
-        if !others.is_empty() {
-            join(&mut value, &mut others);
-            others.clear();
-        }
-        out.push((key, value));
-        lists.retain(|l| !l.as_slice().is_empty());
     }
     out.shrink_to_fit();
     out
+}
+
+/// Takes the first row off a list.
+fn next<'a, K, V>(list: &mut &'a mut [(K, V)]) -> Option<&'a mut (K, V)> {
+    let (first, rest) = std::mem::take(list).split_first_mut()?;
+    *list = rest;
+    Some(first)
 }
 
 /// Rows whose keys have changed: sorted again, and those that have become equal brought together.
@@ -95,9 +105,37 @@ pub fn united<K: Ord, V: Default>(mut rows: Vec<(K, V)>, add: impl Fn(&mut V, V)
     rows
 }
 
-/// The first of the lists that begin with the least key.
-fn least<K: Ord, V>(lists: &[std::vec::IntoIter<(K, V)>]) -> Option<usize> {
-    let heads = lists.iter().enumerate();
-    let heads = heads.filter_map(|(i, l)| l.as_slice().first().map(|(key, _)| (i, key)));
-    heads.min_by(|a, b| a.1.cmp(b.1)).map(|(i, _)| i)
+/// Finds the lists that begin with the least key; gives back the one that begins with the least behind it.
+fn level<K: Ord, V>(lists: &[&mut [(K, V)]], same: &mut Vec<usize>) -> Option<usize> {
+    same.clear();
+    let (mut least, mut beyond): (Option<&K>, Option<(usize, &K)>) = (None, None);
+    for (i, list) in lists.iter().enumerate() {
+        let Some((key, _)) = list.first() else { continue };
+        match least.map_or(Ordering::Less, |least| key.cmp(least)) {
+            Ordering::Less => {
+                beyond = same.first().copied().zip(least);
+                least = Some(key);
+                same.clear();
+                same.push(i);
+            }
+            Ordering::Equal => same.push(i),
+            Ordering::Greater if beyond.is_none_or(|(_, other)| key < other) => {
+                beyond = Some((i, key));
+            }
+            Ordering::Greater => {}
+        }
+    }
+    beyond.map(|(i, _)| i)
+}
+
+/// Whether lists that had the same key have the same one again, before any of the others: rows of an entry come
+/// together, and most lists that have one have all.
+fn goes_on<K: Ord, V>(lists: &[&mut [(K, V)]], same: &[usize], beyond: Option<usize>) -> bool {
+    let head = |i: usize| Some(&lists.get(i)?.first()?.0);
+    let Some((key, more)) =
+        same.split_first().and_then(|(first, more)| Some((head(*first)?, more)))
+    else {
+        return false;
+    };
+    more.iter().all(|i| head(*i) == Some(key)) && beyond.and_then(head).is_none_or(|k| key < k)
 }

@@ -15,4 +15,5 @@ pub mod limits;
 pub mod memo;
 pub mod route;
 pub mod shed;
+mod sorted;
 pub mod stats;

@@ -5,7 +5,8 @@
 //! percentiles. So what alarmed is compared among those that it concerns, with their own past; and
 //! the work follows the size of the story, not of the system. Judges nothing.
 
-use longpole_model::signal::{OperationId, WindowSummary};
+use crate::sorted::before;
+use longpole_model::signal::{EntryKey, OperationId, Scope, WindowSummary};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A set of operations, by id.
@@ -33,14 +34,29 @@ impl Ids {
 /// Entries and the operations below them.
 #[derive(Clone, Debug, Default)]
 pub struct Population {
-    entries: Ids,
+    entries: BTreeSet<OperationId>,
     operations: Ids,
 }
 
 impl Population {
-    /// Whether requests enter by this operation.
-    pub fn enters(&self, operation: OperationId) -> bool {
-        self.entries.contains(operation)
+    /// Of rows that are sorted by their entry those of a scope whose requests are theirs: of a few entries among many,
+    /// found without a look at all others.
+    pub fn entered<'a, T>(
+        &self,
+        mut rows: &'a [T],
+        scope: Scope,
+        entry: impl Fn(&T) -> &EntryKey,
+    ) -> Vec<&'a [T]> {
+        let mut runs = Vec::new();
+        for operation in &self.entries {
+            let order =
+                |row: &T| (entry(row).scope, entry(row).operation).cmp(&(scope, *operation));
+            let (_, rest) = rows.split_at(before(rows, |row| order(row).is_lt()));
+            let (ours, rest) = rest.split_at(before(rest, |row| order(row).is_eq()));
+            runs.push(ours);
+            rows = rest;
+        }
+        runs
     }
 
     /// Of a window what concerns them: their rows, every caller's edge into them, and all metric
@@ -50,11 +66,14 @@ impl Population {
             all.iter().filter(|(k, _)| ours(k)).cloned().collect()
         }
         let known = |id| self.operations.contains(id);
+        let both = [Scope::Trace, Scope::Segment];
+        let entries = both.iter().flat_map(|scope| self.entered(&w.entries, *scope, |(k, _)| k));
+        let paths = both.iter().flat_map(|scope| self.entered(&w.paths, *scope, |((k, _), _)| k));
         WindowSummary {
             window: w.window,
             red: rows(&w.red, |k| known(k.operation)),
-            entries: rows(&w.entries, |k| self.entries.contains(k.operation)),
-            paths: rows(&w.paths, |(k, _)| self.entries.contains(k.operation)),
+            entries: entries.flatten().copied().collect(),
+            paths: paths.flatten().copied().collect(),
             sites: rows(&w.sites, |k| known(k.operation) || known(k.peer)),
             edges: rows(&w.edges, |k| known(k.caller) || known(k.callee)),
             series: w.series.clone(),
@@ -144,7 +163,7 @@ impl Reached {
             operations.extend(self.alarmed.get(*rank));
             for (entry, reach) in self.entries.iter().filter(|(_, r)| r.alarmed.contains(rank)) {
                 if operations.len() < cap {
-                    out.entries.insert(*entry);
+                    out.entries.extend(Some(*entry).filter(|id| *id != OperationId::NONE));
                     operations.extend(&reach.visited);
                 }
             }
@@ -175,9 +194,8 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use longpole_model::signal::{
-        Category, EntryKey, PathValue, RedKey, Scope, SiteKey, VersionId,
-    };
+    use longpole_model::signal::{Category, PathValue, RedKey, SiteKey, VersionId};
+    use proptest::prelude::*;
 
     /// Entry `entry` of one scope visits `below`.
     fn rows(scope: Scope, entry: u32, below: &[u32]) -> Vec<((EntryKey, SiteKey), PathValue)> {
@@ -232,5 +250,27 @@ mod tests {
         assert_eq!(members(&reached, &[2], 100), [0_u32; 0], "nobody saw it");
         let paths = reached.population(&[1], 100).narrow(&shop()).paths;
         assert!(paths.len() == 2 && paths.iter().all(|((e, _), _)| e.operation.0 == 4));
+    }
+
+    proptest! {
+        /// What is found without a look at all rows is what a look at all rows finds.
+        #[test]
+        fn rows_of_entries_are_those_that_enter_there(
+            seen in prop::collection::btree_set((any::<bool>(), 0..30u32, 0..3u32), 0..80),
+            entries in prop::collection::btree_set(0..30u32, 0..20),
+        ) {
+            let scope = |trace| if trace { Scope::Trace } else { Scope::Segment };
+            let mut paths: Vec<_> =
+                seen.iter().flat_map(|(trace, id, below)| rows(scope(*trace), *id, &[*below])).collect();
+            paths.sort_by_key(|(key, _)| *key);
+            let entries = entries.into_iter().map(OperationId).collect();
+            let population = Population { entries, ..Population::default() };
+            let ours = |((k, _), _): &&((EntryKey, SiteKey), PathValue)| {
+                population.entries.contains(&k.operation)
+            };
+            let plain: Vec<_> = paths.iter().filter(ours).copied().collect();
+            let window = WindowSummary { paths, ..WindowSummary::default() };
+            prop_assert_eq!(population.narrow(&window).paths, plain);
+        }
     }
 }

@@ -75,16 +75,14 @@ fn grown(counts: &[Count]) -> Option<Timestamp> {
 
 /// Whole requests that the population took: those whose root it is.
 fn requests(w: &WindowSummary, population: &Population) -> f64 {
-    let rows = w.entries.iter().filter(|(k, _)| k.scope == Scope::Trace);
-    let ours = rows.filter(|(k, _)| population.enters(k.operation));
-    ours.map(|(_, v)| v.weight as f64 / 65_536.0).sum()
+    let ours = population.entered(&w.entries, Scope::Trace, |(k, _)| k);
+    ours.into_iter().flatten().map(|(_, v)| v.weight as f64 / 65_536.0).sum()
 }
 
 /// Calls of those requests, and their own parts: all places that they visit.
 fn visits(w: &WindowSummary, population: &Population) -> f64 {
-    let rows = w.paths.iter().filter(|((k, _), _)| k.scope == Scope::Trace);
-    let ours = rows.filter(|((k, _), _)| population.enters(k.operation));
-    ours.map(|(_, v)| v.visits as f64 / 65_536.0).sum()
+    let ours = population.entered(&w.paths, Scope::Trace, |((k, _), _)| k);
+    ours.into_iter().flatten().map(|(_, v)| v.visits as f64 / 65_536.0).sum()
 }
 
 /// The part of a Poisson log-likelihood that a rate of its own decides.

@@ -2,6 +2,7 @@
 //! what is open on top.
 
 use super::joint::Joint;
+use crate::sorted::before;
 use longpole_model::signal::{
     Counters, EdgeCounters, EdgeKey, RedCounters, RedKey, SiteCounters, SiteKey, Tally,
     WindowSummary,
@@ -98,7 +99,7 @@ fn add_all<'a, K: Copy + Ord, V: Default, R: 'a>(
 ) {
     let (known, mut at) = (sums.len(), 0);
     for (key, row) in rows {
-        at += behind(sums.get(at..known).unwrap_or_default(), key);
+        at += before(sums.get(at..known).unwrap_or_default(), |(k, _)| *k < key);
         let there = at < known && sums.get(at).is_some_and(|(k, _)| *k == key);
         let place = if there { at } else { sums.len().saturating_sub(1) };
         match sums.get_mut(place) {
@@ -115,17 +116,6 @@ fn add_all<'a, K: Copy + Ord, V: Default, R: 'a>(
         // Two runs, each of them sorted.
         sums.sort_by_key(|(key, _)| *key);
     }
-}
-
-/// How many rows lie before a key; few where it is near.
-fn behind<K: Ord, V>(rows: &[(K, V)], key: K) -> usize {
-    let mut step = 1;
-    while rows.get(step - 1).is_some_and(|(k, _)| *k < key) {
-        step *= 2;
-    }
-    // All before half of the step lie before it.
-    let (from, until) = (step / 2, rows.len().min(step));
-    from + rows.get(from..until).unwrap_or_default().partition_point(|(k, _)| *k < key)
 }
 
 #[cfg(test)]
